@@ -408,13 +408,14 @@ impl World {
         !is_exact && self.is_free(account) && self.twins(account).next().is_some()
     }
 
-    /// Returns whether a user who may use Matrix has another account in use by name.
+    /// Returns whether a user has another account by name, one that is in use, or was until this
+    /// program disabled it.
     pub(crate) fn has_named(&self, account: &Account, user: usize) -> bool {
-        let mut others = self
-            .others(account)
-            .filter(|other| !other.is_shut(other.listed) && self.is_free(other));
-        self.is_listed(user)
-            && others.any(|other| self.members(other) == [user] && !self.is_twin(other))
+        let is_lost = |other: &Account| other.own.is_some() && !self.is_listed(user);
+        let mut others = self.others(account).filter(|other| {
+            (!other.is_shut(other.listed) || is_lost(other)) && self.is_free(other)
+        });
+        others.any(|other| self.members(other) == [user] && !self.is_twin(other))
     }
 
     /// Returns whether a remembered name is replaced by the lists: members have the name, and its

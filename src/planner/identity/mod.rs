@@ -294,22 +294,27 @@ impl<'f> Identity<'f> {
         self.is_tied_elsewhere(id, account) || self.has_account_by_name(id)
     }
 
-    /// Returns whether a user has an active account by name alone. A disabled one belonged to
-    /// another user, because this one had the account that is remembered; and a user who may not
-    /// use Matrix loses both.
+    /// Returns whether a user has an account by name alone, one in use. A disabled one belonged to
+    /// another user, because this one had the account that is remembered; unless this program has
+    /// disabled it because the user may not use Matrix any more.
     fn has_account_by_name(&self, id: &KeycloakId) -> bool {
-        let keeps_disabled = self.disabled_members == DisabledMembers::Keep;
-        let member = self.member(id).filter(|member| member.enabled || keeps_disabled);
-        let Some(name) = member.and_then(|member| member.localpart.as_ref()) else {
+        let Some((member, name)) =
+            self.member(id).and_then(|member| Some((member, member.localpart.as_ref()?)))
+        else {
             return false;
         };
+        let keeps_disabled = self.disabled_members == DisabledMembers::Keep;
+        let is_out = !member.enabled && !keeps_disabled;
+        let is_lost =
+            |account: &Account| is_out && self.facts.memory.own.contains_key(&account.user_id);
         let key = name.key();
         let mut rows =
             self.accounts.candidates(&key).filter(|row| self.facts.account_name(*row) == key);
         rows.any(|row| {
             let account = &self.facts.accounts[row as usize];
             let is_free = !self.ties_decide(account) && !self.is_twin(account);
-            is_free && account.can_log_in() && self.named(account).is_only(id)
+            let was_in_use = account.can_log_in() || is_lost(account);
+            is_free && was_in_use && self.named(account).is_only(id)
         })
     }
 

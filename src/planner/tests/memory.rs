@@ -21,7 +21,7 @@ impl Scene {
     }
 
     /// Disabled by this program, or begun to be.
-    fn own(mut self, name: &str, mode: DisableMode, progress: Progress) -> Self {
+    pub(super) fn own(mut self, name: &str, mode: DisableMode, progress: Progress) -> Self {
         let user_id = Localpart::from(name).on(&self.facts.server_name);
         let own = OwnDisable {
             mode,

@@ -8,6 +8,7 @@ mod limits;
 mod links;
 mod mapping;
 mod memory;
+mod own_account;
 mod remembering;
 mod scene;
 mod second_look;

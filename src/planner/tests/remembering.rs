@@ -14,7 +14,7 @@ impl Scene {
         self
     }
 
-    fn linked(self, name: &str, id: &str, state: AccountState) -> Self {
+    pub(super) fn linked(self, name: &str, id: &str, state: AccountState) -> Self {
         self.account_with(name, state, |account| {
             account.links = [KeycloakId::from(id)].into_iter().collect();
         })
@@ -28,7 +28,7 @@ impl Scene {
 
     /// The next reading of the same accounts, after Keycloak has become as in `next`: what this run
     /// found is remembered.
-    fn then(&self, next: Self) -> Self {
+    pub(super) fn then(&self, next: Self) -> Self {
         let draft = Draft::new(&self.facts, &self.policy);
         let rechecks = self.rechecks(&draft);
         let verdicts = draft.verdicts(&rechecks);
@@ -44,7 +44,7 @@ impl Scene {
     }
 
     /// Who is remembered as the owner of an account.
-    fn owner(&self, name: &str) -> (String, Tie) {
+    pub(super) fn owner(&self, name: &str) -> (String, Tie) {
         let account =
             self.facts.accounts.iter().find(|account| account.localpart().as_str() == name);
         let (id, tie) = account.expect("an account").remembered_owner().expect("an owner");
@@ -52,7 +52,7 @@ impl Scene {
     }
 }
 
-fn by_name(id: &str) -> (String, Tie) {
+pub(super) fn by_name(id: &str) -> (String, Tie) {
     (id.to_owned(), Tie::Name)
 }
 
@@ -69,59 +69,6 @@ fn pair_of_a_complete_reading_is_remembered() {
         .user("dave")
         .account("dave", ACTIVE));
     assert_eq!((world.owner("alice"), world.owner("dave")), (by_name("a"), by_name("id-of-dave")));
-}
-
-#[test]
-fn disabled_account_of_the_new_name_is_no_account_of_ones_own() {
-    let before =
-        scene().member_with_id("alice", "r").account("alice", ACTIVE).account("rita", DISABLED);
-    let renamed = || scene().member_with_id("rita", "r").member_with_id("alice", "m");
-    let mut world = before.then(renamed());
-    for run in 1..=3 {
-        let outcomes = (outcome(&world, "alice"), outcome(&world, "rita"), world.owner("alice"));
-        let expected = ("unchanged".to_owned(), "kept another_person".to_owned(), by_name("r"));
-        assert_eq!(outcomes, expected, "run {run}");
-        world = world.then(renamed());
-    }
-    let without_m =
-        world.then(scene().member_with_id("rita", "r").seen("m", known(true, false, None)));
-    assert_eq!(outcome(&without_m, "alice"), "unchanged", "the newcomer has left");
-}
-
-#[test]
-fn active_account_of_the_new_name_is_an_account_of_ones_own() {
-    let without_account = |rita| {
-        let scene = scene()
-            .member_with_id("rita", "r")
-            .member_with_id("alice", "m")
-            .account("alice", ACTIVE);
-        scene.account("rita", rita).remembered("alice", "r", Tie::Name).plan().not_registered
-    };
-    assert_eq!(
-        (without_account(ACTIVE), without_account(DISABLED)),
-        (vec![], vec!["alice".into()])
-    );
-}
-
-#[test]
-fn user_who_was_renamed_and_disabled_loses_both_accounts_at_once() {
-    let world = scene().listed_as("r", "rita", false, None).member_with_id("alice", "m");
-    let world = world.account("alice", ACTIVE).account("rita", ACTIVE);
-    let world = world.remembered("alice", "r", Tie::Name);
-    let both = ["alice", "rita"].map(|name| disable(name, Reason::DisabledInKeycloak).remove(0));
-    acts(&world, both.to_vec());
-}
-
-#[test]
-fn account_of_the_new_name_that_is_linked_to_another_user_is_no_account_of_ones_own() {
-    let world = |owner: &str| {
-        let scene = scene().member_with_id("rita", "r").member_with_id("alice", "m");
-        let scene = scene.member_with_id("otto", "o").account("alice", ACTIVE);
-        let scene = scene.linked("rita", owner, ACTIVE).remembered("alice", "r", Tie::Name);
-        scene.plan().not_registered
-    };
-    assert_eq!(world("r"), ["otto".into()]);
-    assert_eq!(world("o"), ["alice".into()]);
 }
 
 #[test]

@@ -167,6 +167,7 @@ fn account_whose_name_a_member_has_is_another_persons_and_stays_locked() {
     // A protected account says the same before and after its time has come.
     let mut bot = tied(scene);
     bot.facts.accounts[0].bot = true;
+    keeps(&bot.clone().on(days(3)), kept_as("dave", KeptReason::AnotherPerson));
     keeps(&bot, kept_as("dave", KeptReason::AnotherPerson));
 }
 
