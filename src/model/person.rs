@@ -3,7 +3,9 @@
 use serde::Serialize;
 use strum::{IntoStaticStr, VariantArray};
 
-use super::{AccountState, KeycloakId, SeenState, ServerText, Timestamp, UserId, serde_with_words};
+use super::{
+    AccountState, KeycloakId, MasUserId, SeenState, ServerText, Timestamp, UserId, serde_with_words,
+};
 
 /// The answers of the servers about one account and the users it may belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -161,12 +163,15 @@ impl KeycloakPerson {
 }
 
 /// Whether there is an account of a name.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Existence {
     #[default]
     Exists,
     /// No server has one: it may be created.
     Missing,
+    /// MAS has this active user without a link, and the homeserver none: a creation that broke off
+    /// may have left it.
+    WithoutLink(MasUserId),
 }
 
 /// One account, with what a list does not show or what may have changed since.

@@ -8,7 +8,7 @@ use super::policy::Provision;
 use super::{AskByName, AskFirst, Facts, Rechecks, Subjects, ToRecheck};
 use crate::model::{
     Account, Evidence, Existence, InMas, KeycloakId, KeycloakPerson, KeycloakUser, Links,
-    Localpart, Member, UserId,
+    Localpart, MasUserId, Member, UserId,
 };
 use crate::plan::{Action, ActionKind, NewAccount, NotRechecked, Plan, Reason, Skip};
 
@@ -19,12 +19,15 @@ pub(super) struct Candidate<'f> {
     name: &'f Localpart,
     /// The account, if an earlier run has begun to create it and it has no link yet.
     half_made: Option<&'f Account>,
+    /// Whether an earlier run has begun to create an account of this name for this member.
+    is_begun: bool,
 }
 
 /// The decision about a member without an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Creation {
-    Create(KeycloakUser),
+    /// For this user; with the ID in MAS if the account is to be finished.
+    Create(KeycloakUser, Option<MasUserId>),
     /// Keycloak does not confirm the member, or there is an account meanwhile.
     NotConfirmed,
     /// The second look failed.
@@ -33,6 +36,8 @@ pub(super) enum Creation {
 
 /// Returns the members that may get an account, in order of name.
 ///
+/// MAS links a subject to one account only, so who has any link gets none, even if a newer link has
+/// replaced it.
 /// MAS never gives a name twice. So a member gets none if another user has the
 /// name, by Keycloak or by the memory of an account that is gone.
 pub(super) fn candidates<'f>(
@@ -58,8 +63,17 @@ pub(super) fn candidates<'f>(
                 && !identity.has_account_called(name)
                 && former.is_none_or(|owner| *owner == member.id)
         })
-        .map(|(member, name)| Candidate { member, name, half_made: None })
+        .map(|(member, name)| {
+            let user_id = name.clone().on(&facts.server_name);
+            let is_begun = facts.memory.creations.get(&user_id) == Some(&member.id);
+            Candidate { member, name, half_made: None, is_begun }
+        })
         .collect();
+    let of_candidates: HashSet<_> = candidates.iter().map(|it| &it.member.id).collect();
+    let ours = facts.accounts.iter().filter(|account| account.is_on(&facts.server_name));
+    let links = ours.flat_map(|account| account.links.iter());
+    let linked: HashSet<_> = links.filter(|id| of_candidates.contains(id)).collect();
+    candidates.retain(|candidate| !linked.contains(&candidate.member.id));
     candidates.sort_by_key(|candidate| candidate.name);
     candidates
 }
@@ -88,6 +102,7 @@ pub(super) fn half_made<'f>(
         member,
         name: account.localpart(),
         half_made: Some(account),
+        is_begun: true,
     })
 }
 
@@ -114,9 +129,10 @@ impl Candidate<'_> {
     }
 
     fn decide(self, seen: &Evidence) -> Creation {
-        let is_as_listed = match self.half_made {
-            None => seen.account.existence == Existence::Missing,
-            Some(_) => seen.account.seen().is_active(),
+        let (is_as_listed, to_finish) = match (self.half_made, &seen.account.existence) {
+            (Some(account), _) => (seen.account.seen().is_active(), account.mas.id().cloned()),
+            (None, Existence::WithoutLink(id)) => (self.is_begun, Some(id.clone())),
+            (None, existence) => (*existence == Existence::Missing, None),
         };
         let is_another =
             |person: &KeycloakPerson| person.user().is_some_and(|user| user.id != self.member.id);
@@ -129,7 +145,7 @@ impl Candidate<'_> {
             return Creation::NotConfirmed;
         }
         match people.find(|person| is_member(person)).and_then(KeycloakPerson::user) {
-            Some(user) => Creation::Create(user.clone()),
+            Some(user) => Creation::Create(user.clone(), to_finish),
             None => Creation::NotConfirmed,
         }
     }
@@ -174,16 +190,17 @@ impl<'f> Draft<'f> {
         for (candidate, creation) in creations {
             let user_id = candidate.user_id(facts);
             let evidence = rechecks.evidence(&user_id).cloned();
-            let (new, skipped) = match creation {
+            let (new, mas_id, skipped) = match creation {
                 Creation::NotConfirmed => continue,
-                Creation::Skipped(why) => (None, Some(Skip::NotSeen(why))),
-                Creation::Create(user) => {
-                    (facts.provider.clone().map(|provider| NewAccount { user, provider }), None)
+                Creation::Skipped(why) => (None, None, Some(Skip::NotSeen(why))),
+                Creation::Create(user, mas_id) => {
+                    let new = facts.provider.clone().map(|provider| NewAccount { user, provider });
+                    (new, mas_id, None)
                 }
             };
             plan.actions.push(Action {
                 kind: ActionKind::Create,
-                mas_id: candidate.half_made.and_then(|account| account.mas.id().cloned()),
+                mas_id,
                 user_id,
                 reason: Reason::InGroup,
                 since: None,

@@ -106,9 +106,16 @@ impl Readers {
                 }
             }
         }
-        let existence = match in_mas {
-            FoundInMas::Nothing => Existence::Missing,
-            FoundInMas::User(_) | FoundInMas::Ambiguous => Existence::Exists,
+        let existence = match (in_mas, &self.mas, provider) {
+            (FoundInMas::Nothing, ..) => Existence::Missing,
+            (FoundInMas::User(user), Some(mas), Some(provider))
+                if user.name == *user_id.localpart()
+                    && user.state.is_active()
+                    && mas.links_of(&user.id, provider).await?.newest().is_none() =>
+            {
+                Existence::WithoutLink(user.id)
+            }
+            (FoundInMas::User(_) | FoundInMas::Ambiguous, ..) => Existence::Exists,
         };
         Ok(AccountDetail { existence, ..AccountDetail::new(user_id.clone()) })
     }

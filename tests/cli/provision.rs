@@ -13,8 +13,9 @@ use crate::sections::PROTECT;
 
 /// A program that creates accounts.
 fn provisioning(world: &RunningWorld, way: Way, more: &str) -> Program {
-    let file =
-        settings(world, way).replace("[accounts]\n", "[accounts]\nprovision = \"members\"\n");
+    let file = settings(world, way)
+        .replace("[accounts]\n", "[accounts]\nprovision = \"members\"\n")
+        .replace("[writer]\n", "[writer]\nconfirm_timeout = \"5s\"\n");
     let program = program_by(world, way, "");
     program.file(world, &format!("{file}{NO_LIMITS}{more}{PROTECT}"))
 }
@@ -157,6 +158,23 @@ async fn half_made_account_is_finished_however_many_runs_that_takes() {
     assert_eq!(sync(&world, BY_BOTH), ["create zoe in_group done"]);
     assert!(world.settle().await);
     assert_eq!(world.parts_of("zoe"), whole(&world));
+}
+
+#[tokio::test]
+async fn half_made_account_that_the_homeserver_does_not_know_yet_is_finished() {
+    let world = zoes().await;
+    let link = || world.mas.admin().faults().at("POST", "/upstream-oauth-links");
+    link().answer(Fault::Status(500, String::new()));
+    // MAS's worker does not reach the homeserver.
+    let provision = || world.synapse.faults().on("/provision_user");
+    provision().answer(Fault::Reset);
+    provisioning(&world, BY_BOTH, "").run("sync").exits(4);
+    assert!(world.synapse.state().account("zoe").is_none());
+    world.mas.admin().faults().clear();
+    provisioning(&world, BY_BOTH, "").run("sync").exits(4);
+    let AccountParts { subjects, emails, .. } = world.parts_of("zoe");
+    assert_eq!((subjects, emails), (whole(&world).subjects, whole(&world).emails));
+    assert_eq!(sync(&world, BY_BOTH), [""; 0]);
 }
 
 #[tokio::test]

@@ -74,6 +74,20 @@ fn name_that_an_account_has_in_any_case_is_not_created() {
 }
 
 #[test]
+fn user_of_any_link_gets_no_second_account() {
+    let linked_to = |links: &[&str]| {
+        let links = links.iter().map(|id| (*id).into()).collect();
+        zoe()
+            .member_with_id("otto", "o")
+            .account_with("otto", ACTIVE, |account| account.links = links)
+    };
+    acts(&linked_to(&["o"]), create(&["zoe"]));
+    acts(&linked_to(&["o", "z"]), vec![]);
+    let by_names = |policy: &mut Policy| policy.matching = Matching::Localpart;
+    acts(&linked_to(&["z"]).policy(by_names), vec![]);
+}
+
+#[test]
 fn name_of_two_users_is_not_created() {
     acts(&zoe().listed_as("y", "Zoe", true, None), vec![]);
     acts(&zoe().listed_as("y", "zoe", false, None), vec![]);
@@ -109,18 +123,38 @@ fn member_that_the_second_look_does_not_confirm_gets_no_account() {
     }
 }
 
-#[test]
-fn account_that_appears_before_the_second_look_is_not_created() {
-    let draft_scene = zoe();
-    let draft = Draft::new(&draft_scene.facts, &draft_scene.policy);
-    let mut rechecks = draft_scene.rechecks(&draft);
+/// The plan if the second look at accounts to create finds this.
+fn plan_with(scene: &Scene, existence: &Existence) -> Plan {
+    let draft = Draft::new(&scene.facts, &scene.policy);
+    let mut rechecks = scene.rechecks(&draft);
     if let Rechecks::Taken { answers, .. } = &mut rechecks {
         for evidence in answers.values_mut().flatten() {
-            evidence.account.existence = Existence::Exists;
+            evidence.account.existence = existence.clone();
         }
     }
-    let plan = draft.decide(&rechecks);
-    assert_eq!((actions(&plan), plan.contradictions), (vec![], 1));
+    draft.decide(&rechecks)
+}
+
+#[test]
+fn account_that_appears_before_the_second_look_is_not_created() {
+    for existence in [Existence::Exists, Existence::WithoutLink("01ABC".into())] {
+        let plan = plan_with(&zoe(), &existence);
+        assert_eq!((actions(&plan), plan.contradictions), (vec![], 1));
+    }
+}
+
+#[test]
+fn half_made_account_that_only_mas_knows_is_finished_for_the_same_user_only() {
+    let begun_for = |id: &str| {
+        let mut scene = zoe();
+        let user_id = Localpart::from("zoe").on(&scene.facts.server_name);
+        scene.facts.memory.creations.insert(user_id, id.into());
+        plan_with(&scene, &Existence::WithoutLink("01ABC".into()))
+    };
+    let plan = begun_for("z");
+    assert_eq!(actions(&plan), create(&["zoe"]));
+    assert_eq!(plan.actions[0].mas_id, Some("01ABC".into()));
+    assert_eq!(actions(&begun_for("other")), vec![]);
 }
 
 #[test]
