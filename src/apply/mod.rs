@@ -1,13 +1,13 @@
 //! Carries out a plan: activations first, then new accounts, disables and deactivations. One failure does not stop the others.
 //! Afterwards it waits until the homeserver shows the changes.
 
+mod breaker;
 mod confirm;
 mod rooms;
 mod run_record;
 mod stop;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{StreamExt, stream};
 use tracing::info;
@@ -15,18 +15,25 @@ use tracing::info;
 use crate::config::Config;
 use crate::error_chain::in_one_line;
 use crate::exit::Exit;
-use crate::model::UserId;
+use crate::model::{MasAdmin, UserId};
 use crate::plan::{ActionKind, FailureKind, Left, Outcome, Pass, Plan, Skip};
 use crate::readers::{Readers, Tally};
 use crate::writers::{Shut, Write, Writer};
 
+use breaker::{Answering, Breaker, Silences};
 use rooms::RoomMemory;
 pub use run_record::RunRecord;
 pub use stop::{Hangup, Stop};
 
 /// What is done first. Accounts that are given back come before those that are taken.
-const ORDER: [ActionKind; 4] =
-    [ActionKind::Activate, ActionKind::Create, ActionKind::Disable, ActionKind::Deactivate];
+const ORDER: [ActionKind; 6] = [
+    ActionKind::Activate,
+    ActionKind::Create,
+    ActionKind::Disable,
+    ActionKind::Deactivate,
+    ActionKind::GrantAdmin,
+    ActionKind::RevokeAdmin,
+];
 
 /// The progress of a run.
 #[derive(Debug, Default)]
@@ -60,9 +67,10 @@ pub async fn apply(
     let shut = Shut { mode: plan.disable, sessions: config.policy.lock_sessions };
     let rooms = RoomMemory::new(readers, &context.record);
     let mut outcomes = before_the_first(plan);
+    let silences = Silences::default();
     for kind in ORDER {
         // A failure of one kind may not affect the other.
-        let breaker = Breaker::new(config.max_consecutive_failures);
+        let breaker = Breaker::new(config.max_consecutive_failures, &silences);
         let actions = plan.actions.iter().enumerate();
         let passes = actions.filter_map(|(index, action)| Some((index, action.pass()?)));
         let open = passes.filter(|(_, action)| action.kind == kind);
@@ -137,125 +145,52 @@ async fn attempt(
     writer: &Writer,
     shut: Shut,
     record: &RunRecord<'_>,
-) -> Outcome {
+) -> (Outcome, Answering) {
     if let Err(failure) = record.begin(number) {
         let why = format!("not tried: {}", in_one_line(&failure));
-        return Outcome::Failed {
+        let failed = Outcome::Failed {
             why,
             hint: failure.hint(),
             kind: FailureKind::Writer,
             left: Left::Untouched,
         };
+        return (failed, Answering::Yes);
     }
-    let outcome = carry_out(action, writer, shut).await;
+    let (outcome, answering) = carry_out(action, writer, shut).await;
     // An action is recorded as done only once the homeserver shows it.
     let so_far = match &outcome {
         Outcome::Done => Outcome::Scheduled("requested, not confirmed yet".to_owned()),
         other => other.clone(),
     };
     record.end(number, &so_far, None);
-    outcome
+    (outcome, answering)
 }
 
-async fn carry_out(action: Pass<'_>, writer: &Writer, shut: Shut) -> Outcome {
+async fn carry_out(action: Pass<'_>, writer: &Writer, shut: Shut) -> (Outcome, Answering) {
     let result = match action.kind {
         ActionKind::Activate => writer.activate(action).await,
         ActionKind::Create => writer.create(action).await,
+        ActionKind::GrantAdmin => writer.set_admin(action, MasAdmin::Yes).await,
+        ActionKind::RevokeAdmin => writer.set_admin(action, MasAdmin::No).await,
         ActionKind::Disable => writer.disable(action, shut).await,
         ActionKind::Deactivate => writer.disable(action, Shut::DEACTIVATE).await,
     };
     match result {
         Ok(()) => {
             info!(user_id = %action.user_id, action = ?action.kind, "requested");
-            Outcome::Done
+            (Outcome::Done, Answering::Yes)
         }
         Err(failure) => {
             let told = in_one_line(&failure);
             info!(user_id = %action.user_id, action = ?action.kind, "{told}");
-            Outcome::Failed {
+            let answering = if failure.is_silence() { Answering::No } else { Answering::Yes };
+            let failed = Outcome::Failed {
                 why: told,
                 hint: failure.hint(),
                 kind: failure.kind(),
                 left: failure.left(),
-            }
-        }
-    }
-}
-
-/// Stops the run if the writer fails again and again. Failures of single accounts show that it
-/// works.
-struct Breaker {
-    limit: usize,
-    failures_in_a_row: AtomicUsize,
-}
-
-impl Breaker {
-    fn new(limit: usize) -> Self {
-        Self { limit, failures_in_a_row: AtomicUsize::new(0) }
-    }
-
-    async fn guard(&self, stop: &Stop, attempt: impl AsyncFnOnce() -> Outcome) -> Outcome {
-        if stop.is_requested() {
-            return Outcome::Skipped("not tried: the run was stopped".to_owned());
-        }
-        if self.failures_in_a_row.load(Ordering::Relaxed) >= self.limit {
-            return Outcome::Skipped(format!(
-                "not tried: the writer had failed {} times in a row",
-                self.limit
-            ));
-        }
-        let outcome = attempt().await;
-        match outcome {
-            Outcome::Failed { kind: FailureKind::Writer, .. } => {
-                self.failures_in_a_row.fetch_add(1, Ordering::Relaxed)
-            }
-            _ => self.failures_in_a_row.swap(0, Ordering::Relaxed),
-        };
-        outcome
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What becomes of attempts that would end like this, one after the other, if the breaker opens
-    /// after two failures: `.` done, `w` failed for the writer, `a` failed for the account, `-` not
-    /// tried.
-    async fn tried(ends: &str) -> String {
-        let (breaker, stop) = (Breaker::new(2), Stop::default());
-        let mut tried = String::new();
-        for end in ends.chars() {
-            let failed = |kind| Outcome::Failed {
-                why: String::new(),
-                hint: String::new(),
-                kind,
-                left: Left::Untouched,
             };
-            let outcome = match end {
-                'w' => failed(FailureKind::Writer),
-                'a' => failed(FailureKind::Account),
-                _ => Outcome::Done,
-            };
-            let was_skipped =
-                matches!(breaker.guard(&stop, async || outcome).await, Outcome::Skipped(_));
-            tried.push(if was_skipped { '-' } else { end });
-        }
-        tried
-    }
-
-    #[tokio::test]
-    async fn breaker_opens_for_good_after_failures_of_the_writer_in_a_row() {
-        for (ends, expected) in [
-            ("....", "...."),
-            ("ww..a", "ww---"),
-            ("w.w.w.", "w.w.w."),
-            ("w.ww.", "w.ww-"),
-            ("waw.", "waw."),
-            ("aaaa.", "aaaa."),
-            ("aawaww.", "aawaww-"),
-        ] {
-            assert_eq!(tried(ends).await, expected, "{ends}");
+            (failed, answering)
         }
     }
 }

@@ -46,7 +46,7 @@ impl<'r> RoomMemory<'r> {
     /// Records the rooms that an action makes its account leave. If they cannot be read, the action
     /// is done all the same: the user has left, and waiting for Synapse would leave them in.
     pub(super) async fn note(&self, number: usize, action: Pass<'_>, mode: DisableMode) {
-        if !action.kind.leaves(mode).deactivated {
+        if !action.kind.leaves(mode).is_some_and(|state| state.deactivated) {
             return;
         }
         match self.shows.get() {

@@ -124,6 +124,8 @@ async fn what_still_holds(
         .collect();
 
     let mut plan = decision.into_plan();
+    let last = plan.kept.iter().filter(|kept| kept.reason == KeptReason::LastAdmin);
+    let last: HashSet<_> = last.map(|kept| kept.localpart.clone()).collect();
     let mut planned: BTreeMap<_, _> = std::mem::take(&mut plan.actions)
         .into_iter()
         .map(|action| (action.user_id.clone(), action))
@@ -136,9 +138,10 @@ async fn what_still_holds(
             let fits = planned.as_ref().filter(|planned| planned.kind == action.action);
             Action {
                 skipped: match (action.action, fits) {
-                    (ActionKind::Create, Some(planned)) => planned.skipped.clone(),
-                    (ActionKind::Create, None) => {
-                        Some(Skip::MovedOn("there is nothing to create now".to_owned()))
+                    (kind, Some(planned)) if is_by_plan(kind) => planned.skipped.clone(),
+                    (kind, None) if is_by_plan(kind) => {
+                        let is_last = last.contains(action.user_id.localpart());
+                        Some(not_planned(kind, is_last.then_some(KeptReason::LastAdmin)))
                     }
                     _ => left_out(&action, found.map(|(_, verdict)| verdict)),
                 },
@@ -161,6 +164,21 @@ async fn what_still_holds(
     plan.actions.sort_by(|one, other| one.user_id.cmp(&other.user_id));
     warn_of_doubts(&reading.facts, &plan);
     Ok(plan)
+}
+
+/// Returns whether an action is not about the state of an account, so that only the plan of now says
+/// whether it still fits.
+fn is_by_plan(kind: ActionKind) -> bool {
+    kind == ActionKind::Create || kind.is_about_admins()
+}
+
+/// Returns why a saved creation or change of an administrator no longer fits.
+fn not_planned(kind: ActionKind, kept: Option<KeptReason>) -> Skip {
+    Skip::MovedOn(match kept {
+        Some(reason) => format!("kept now: {}", reason.text()),
+        None if kind == ActionKind::Create => "there is nothing to create now".to_owned(),
+        None => "this change of the administrator's right is not planned now".to_owned(),
+    })
 }
 
 /// Returns why a saved action no longer fits, if it does not.

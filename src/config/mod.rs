@@ -45,6 +45,8 @@ pub struct Config {
     /// `[synapse]`; optional if MAS lists the accounts.
     pub synapse: Option<SynapseConfig>,
     pub accounts: AccountsConfig,
+    /// `[admins]`: the users who are administrators in MAS; the rules are part of the policy.
+    pub admins: Option<MemberSource>,
     /// `[writer.mas_api]`, if it is given.
     pub mas_api: Option<MasApiConfig>,
     pub writer: WriterConfig,

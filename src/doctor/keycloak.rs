@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::check::{Area, Section};
-use super::{events, members, reach};
+use super::{admins, events, members, reach};
 use crate::config::{Config, KeycloakAuth};
 use crate::error_chain::in_one_line;
 use crate::model::Member;
@@ -56,6 +56,7 @@ pub(super) async fn check(config: &Config, keycloak: &KeycloakReader, tally: &Ta
         None
     };
     directories(&mut section, config, keycloak, &access, members.as_deref()).await;
+    admins::check(&mut section, config, keycloak, &access.management).await;
     section
 }
 

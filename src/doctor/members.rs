@@ -57,7 +57,7 @@ fn role(role: &MemberRole) -> String {
 }
 
 /// Joins the first few names, and counts the rest.
-fn few(names: impl ExactSizeIterator<Item = String>) -> String {
+pub(super) fn few(names: impl ExactSizeIterator<Item = String>) -> String {
     let more = names.len().saturating_sub(NAMED);
     let names: Vec<_> = names.take(NAMED).collect();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };

@@ -3,6 +3,7 @@
 //! A check is data, so that text and JSON say the same. After a failure, checks that depend on it
 //! are reported as skipped; a failed server hides nothing about the others.
 
+mod admins;
 mod check;
 mod clock;
 mod events;

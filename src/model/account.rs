@@ -14,6 +14,8 @@ pub struct Account {
     /// Deactivated, locked, erased.
     pub state: AccountState,
     pub admin: bool,
+    /// Whether MAS makes its owner an administrator.
+    pub mas_admin: MasAdmin,
     /// Whether `user_type` is `bot` or `support`.
     pub bot: bool,
     /// Whether MAS knows it, and by which ID.
@@ -26,6 +28,22 @@ pub struct Account {
     pub links: Links,
     /// The owner that the state file remembers.
     pub remembered: Remembered,
+}
+
+/// Whether the owner of an account may request administrator rights in MAS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MasAdmin {
+    /// MAS was not asked.
+    #[default]
+    Unknown,
+    No,
+    Yes,
+}
+
+impl From<bool> for MasAdmin {
+    fn from(is_admin: bool) -> Self {
+        if is_admin { Self::Yes } else { Self::No }
+    }
 }
 
 /// Whether MAS knows an account.
@@ -136,6 +154,7 @@ impl Account {
             user_id,
             state: AccountState::default(),
             admin: false,
+            mas_admin: MasAdmin::Unknown,
             bot: false,
             mas: InMas::NotAsked,
             deactivated_in_mas: false,

@@ -20,7 +20,7 @@ mod token_owners;
 mod weak_signs;
 mod word;
 
-pub use account::{Account, AccountState, InMas, SeenState};
+pub use account::{Account, AccountState, InMas, MasAdmin, SeenState};
 pub use ids::{KeycloakId, MasUserId};
 pub use links::Links;
 pub use member::{Member, Unnamed};

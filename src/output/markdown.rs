@@ -66,7 +66,10 @@ fn actions(text: &mut String, actions: &[Action]) {
     for action in actions.iter().take(SHOWN) {
         let verb = match action.kind {
             ActionKind::Activate | ActionKind::Create => action.kind.word().to_owned(),
-            ActionKind::Disable | ActionKind::Deactivate => format!("**{}**", action.kind.word()),
+            ActionKind::Disable
+            | ActionKind::Deactivate
+            | ActionKind::GrantAdmin
+            | ActionKind::RevokeAdmin => format!("**{}**", action.kind.word()),
         };
         let skipped =
             action.skipped.as_ref().map(|skip| format!("; skipped: {}", escaped(&skip.why())));

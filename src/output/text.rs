@@ -37,6 +37,8 @@ pub fn plan(plan: &Plan, digest: &Digest, refusals: &[Refusal], terminal: Termin
     actions(&mut text, plan, ActionKind::Create, terminal);
     actions(&mut text, plan, ActionKind::Disable, terminal);
     actions(&mut text, plan, ActionKind::Deactivate, terminal);
+    actions(&mut text, plan, ActionKind::GrantAdmin, terminal);
+    actions(&mut text, plan, ActionKind::RevokeAdmin, terminal);
     next_stage(&mut text, plan.next_stage);
     to_approve(&mut text, plan, terminal);
     left_alone(&mut text, plan);
@@ -68,6 +70,12 @@ fn heading(plan: &Plan, kind: ActionKind, count: &str) -> String {
             format!(
                 "{DISABLE}Disable {count}{DISABLE:#} (lock: rooms and e-mail addresses are kept)"
             )
+        }
+        (ActionKind::GrantAdmin, _) => {
+            format!("{DISABLE}Give the administrator's right to {count}{DISABLE:#} (in MAS)")
+        }
+        (ActionKind::RevokeAdmin, _) => {
+            format!("{DISABLE}Take the administrator's right from {count}{DISABLE:#} (in MAS)")
         }
         (ActionKind::Deactivate, _) => {
             format!("{DISABLE}Deactivate {count}{DISABLE:#} (rooms and e-mail addresses are lost)")
@@ -306,6 +314,8 @@ fn to_do(count: impl Fn(ActionKind) -> usize) -> String {
         (ActionKind::Create, "to create"),
         (ActionKind::Disable, "to disable"),
         (ActionKind::Deactivate, "to deactivate"),
+        (ActionKind::GrantAdmin, "to grant"),
+        (ActionKind::RevokeAdmin, "to revoke"),
     ];
     let counts = kinds.map(|(kind, what)| (kind, count(kind), what));
     let counts = counts.iter().filter(|(kind, count, _)| *count > 0 || is_usual(*kind));

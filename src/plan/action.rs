@@ -20,28 +20,36 @@ pub enum ActionKind {
     Deactivate,
     /// Create the account of a member before the first login, with the link to its user.
     Create,
+    /// Make the owner an administrator in MAS.
+    GrantAdmin,
+    /// Take that right away, and end the sessions that use it.
+    RevokeAdmin,
 }
 
 impl ActionKind {
-    /// Returns the state of an account after the action.
+    /// Returns the state of an account after the action, or `None` if it stays as it is.
     #[must_use]
-    pub fn leaves(self, mode: DisableMode) -> AccountState {
+    pub fn leaves(self, mode: DisableMode) -> Option<AccountState> {
+        let locked = |deactivated| AccountState { deactivated, locked: true, erased: false };
         match self {
-            Self::Activate | Self::Create => AccountState::default(),
-            Self::Disable => AccountState {
-                deactivated: mode == DisableMode::Deactivate,
-                locked: true,
-                erased: false,
-            },
-            Self::Deactivate => AccountState { deactivated: true, locked: true, erased: false },
+            Self::Activate | Self::Create => Some(AccountState::default()),
+            Self::Disable => Some(locked(mode == DisableMode::Deactivate)),
+            Self::Deactivate => Some(locked(true)),
+            Self::GrantAdmin | Self::RevokeAdmin => None,
         }
+    }
+
+    /// Returns whether it changes what an administrator may do, and not the account.
+    #[must_use]
+    pub fn is_about_admins(self) -> bool {
+        matches!(self, Self::GrantAdmin | Self::RevokeAdmin)
     }
 
     /// Returns whether it takes the account from its owner.
     #[must_use]
     pub fn shuts_out(self) -> bool {
         match self {
-            Self::Activate | Self::Create => false,
+            Self::Activate | Self::Create | Self::GrantAdmin | Self::RevokeAdmin => false,
             Self::Disable | Self::Deactivate => true,
         }
     }

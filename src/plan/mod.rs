@@ -68,6 +68,12 @@ pub struct Summary {
     /// Second stages; their accounts are counted as unchanged.
     #[serde(skip_serializing_if = "is_zero")]
     pub deactivate: usize,
+    /// New administrators.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub grant_admin: usize,
+    /// Administrators who lose the right.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub revoke_admin: usize,
     /// Accounts that are as they should be.
     pub unchanged: usize,
     /// Enabled members without an account.
@@ -157,9 +163,11 @@ impl Plan {
             disable: self.of_kind(ActionKind::Disable).count(),
             create: self.of_kind(ActionKind::Create).count(),
             deactivate: self.of_kind(ActionKind::Deactivate).count(),
+            grant_admin: self.of_kind(ActionKind::GrantAdmin).count(),
+            revoke_admin: self.of_kind(ActionKind::RevokeAdmin).count(),
             unchanged: self.unchanged,
             not_registered: self.not_registered.len(),
-            kept: self.kept.len(),
+            kept: self.kept.iter().filter(|kept| kept.reason != KeptReason::LastAdmin).count(),
         }
     }
 

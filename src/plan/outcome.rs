@@ -75,6 +75,8 @@ pub struct Counts {
     pub created: usize,
     /// Second stages.
     pub deactivated: usize,
+    /// New administrators, and those who lost the right.
+    pub admins: usize,
     /// Requested, not confirmed in time.
     pub scheduled: usize,
     pub failed: usize,
@@ -92,6 +94,9 @@ impl Counts {
                 (Outcome::Done, ActionKind::Disable) => &mut counts.disabled,
                 (Outcome::Done, ActionKind::Deactivate) => &mut counts.deactivated,
                 (Outcome::Done, ActionKind::Create) => &mut counts.created,
+                (Outcome::Done, ActionKind::GrantAdmin | ActionKind::RevokeAdmin) => {
+                    &mut counts.admins
+                }
                 (Outcome::Scheduled(_), _) => &mut counts.scheduled,
                 (Outcome::Failed { .. }, _) => &mut counts.failed,
                 (Outcome::Skipped(_), _) => &mut counts.skipped,

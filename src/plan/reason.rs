@@ -18,6 +18,10 @@ pub enum Reason {
     DisabledInKeycloak,
     /// Deactivated: locked by this program for `policy.deactivate_after`.
     LockedSince,
+    /// Made an administrator: the user is in one of `[admins]`.
+    InAdminGroup,
+    /// No administrator any more: the user is in none of `[admins]`.
+    NotInAdminGroup,
     /// Reversed by `undo`.
     Undone,
 }
@@ -32,6 +36,8 @@ impl Reason {
             Self::NotInKeycloak => "not in Keycloak",
             Self::DisabledInKeycloak => "disabled in Keycloak",
             Self::LockedSince => "locked for long enough (policy.deactivate_after)",
+            Self::InAdminGroup => "in a group or role of [admins]",
+            Self::NotInAdminGroup => "in no group or role of [admins]",
             Self::Undone => "reversed by undo",
         }
     }
@@ -121,6 +127,8 @@ pub enum KeptReason {
     LockedByHand,
     /// This program did not disable it, or must not activate any account (`policy.reactivate`).
     NotOurs,
+    /// An administrator in none of `[admins]`, and too few are left.
+    LastAdmin,
 }
 
 impl KeptReason {
@@ -149,6 +157,7 @@ impl KeptReason {
             Self::NotOurs => {
                 "a member's account that this program did not disable (policy.reactivate)"
             }
+            Self::LastAdmin => "an administrator, and too few would be left (admins.min_admins)",
         }
     }
 }
@@ -165,16 +174,18 @@ mod tests {
     use super::*;
     use crate::model::Word;
 
-    const REASONS: [(Reason, &str); 6] = [
+    const REASONS: [(Reason, &str); 8] = [
         (Reason::InGroup, "in_group"),
         (Reason::NotInGroup, "not_in_group"),
         (Reason::NotInKeycloak, "not_in_keycloak"),
         (Reason::DisabledInKeycloak, "disabled_in_keycloak"),
         (Reason::LockedSince, "locked_since"),
+        (Reason::InAdminGroup, "in_admin_group"),
+        (Reason::NotInAdminGroup, "not_in_admin_group"),
         (Reason::Undone, "undone"),
     ];
 
-    const KEPT: [(KeptReason, &str); 17] = [
+    const KEPT: [(KeptReason, &str); 18] = [
         (KeptReason::OtherServer, "other_server"),
         (KeptReason::Ambiguous, "ambiguous"),
         (KeptReason::TokenOwner, "token_owner"),
@@ -192,6 +203,7 @@ mod tests {
         (KeptReason::AnotherPerson, "another_person"),
         (KeptReason::LockedByHand, "locked_by_hand"),
         (KeptReason::NotOurs, "not_ours"),
+        (KeptReason::LastAdmin, "last_admin"),
     ];
 
     /// Checks that the table has every variant in order, and that each word stands for its variant

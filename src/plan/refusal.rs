@@ -60,6 +60,13 @@ pub enum Refusal {
         before: usize,
         max: usize,
     },
+    /// More changes of administrators than `limits.max_admin_changes`.
+    MaxAdminChanges {
+        planned: usize,
+        /// Changes done already that count.
+        before: usize,
+        max: usize,
+    },
     /// Members and accounts do not match as a whole.
     MappingInDoubt(MappingDoubt),
     /// The approval is for another plan.
@@ -107,6 +114,13 @@ impl fmt::Display for Refusal {
                 f,
                 "{} would be created{}, limits.max_create is {}",
                 accounts(*planned),
+                and_before(*before),
+                number(*max)
+            ),
+            Self::MaxAdminChanges { planned, before, max } => write!(
+                f,
+                "administrators would change: {}{}, limits.max_admin_changes is {}",
+                number(*planned),
                 and_before(*before),
                 number(*max)
             ),
@@ -260,6 +274,7 @@ mod tests {
                 "max_disable_percent",
                 "max_activate",
                 "max_create",
+                "max_admin_changes",
                 "mapping_in_doubt",
                 "other_digest"
             ]

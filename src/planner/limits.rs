@@ -14,6 +14,8 @@ pub struct Limits {
     pub max_activate: usize,
     /// Most accounts that one run may create.
     pub max_create: usize,
+    /// Most administrators that one run may make or unmake.
+    pub max_admin_changes: usize,
     /// Fewest members that a group must have.
     pub min_members: usize,
     /// Most accounts to recheck, without those of bridges.
@@ -29,6 +31,8 @@ pub struct Past {
     pub inactive: usize,
     pub activated: usize,
     pub created: usize,
+    /// Changes of administrators.
+    pub admins: usize,
     /// Second stages.
     pub deactivated: usize,
 }
@@ -47,7 +51,9 @@ impl Limits {
         let disable = plan.count_within_limits(ActionKind::Disable);
         let activate = plan.count_within_limits(ActionKind::Activate);
         let create = plan.count_within_limits(ActionKind::Create);
-        let Past { disabled, inactive, activated, created, deactivated: _ } = past;
+        let admin_changes = plan.count_within_limits(ActionKind::GrantAdmin)
+            + plan.count_within_limits(ActionKind::RevokeAdmin);
+        let Past { disabled, inactive, activated, created, admins, deactivated: _ } = past;
         let active = plan.active + inactive;
         let share = self.share_of(active);
         let members = plan.read.members;
@@ -83,6 +89,13 @@ impl Limits {
                 before: created,
                 max: self.max_create,
             }),
+            is_over(admin_changes, admins, self.max_admin_changes).then_some(
+                Refusal::MaxAdminChanges {
+                    planned: admin_changes,
+                    before: admins,
+                    max: self.max_admin_changes,
+                },
+            ),
             plan.mapping.doubt.clone().map(Refusal::MappingInDoubt),
         ]
         .into_iter()

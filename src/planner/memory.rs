@@ -24,6 +24,9 @@ pub struct Memory {
     pub former_owners: BTreeMap<Box<str>, KeycloakId>,
     /// The accounts that this program has begun to create, and their users.
     pub creations: BTreeMap<UserId, KeycloakId>,
+    /// The accounts whose owners this program has begun to make no administrators any more: sessions
+    /// that use the right may be open.
+    pub revocations: BTreeSet<UserId>,
     /// The accounts that mas-cli did not find in the last 24 hours.
     pub not_in_mas: BTreeSet<UserId>,
     /// The accounts that belonged to a bridge when they were last read.

@@ -5,6 +5,7 @@
 //! [`Draft::new`] returns the accounts to recheck, and [`Draft::decide`] makes the plan with the
 //! result.
 
+mod admins;
 mod common_prefix;
 mod creation;
 mod decision_table;
@@ -34,6 +35,7 @@ use crate::model::{
     Timestamp, TokenOwners, Unnamed, UserId,
 };
 
+pub use admins::{AdminChanges, AdminDraft, AdminsSeen};
 pub use draft::{AskByName, AskFirst, Draft, ToRecheck, Verdicts};
 pub use evidence::{AccountEvidence, Clue, EvidenceLine, Ruling, Side};
 pub use identity::AccountsByLocalpart;
@@ -41,8 +43,8 @@ pub use limits::{Limits, Past};
 pub use memory::{Memory, OwnDisable, Progress, Recall, SecondStage};
 pub use plan_scope::PlanScope;
 pub use policy::{
-    DisabledMembers, Federation, LockedMembers, Matching, Policy, ProtectError, Protection,
-    Provision, Reactivate, UnknownAccounts,
+    AdminRules, DisabledMembers, Federation, LockedMembers, Matching, Policy, ProtectError,
+    Protection, Provision, Reactivate, Revoke, UnknownAccounts,
 };
 pub use presence::{Presence, Reach};
 pub use template_fit::TemplateFit;

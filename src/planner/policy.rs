@@ -15,7 +15,7 @@ pub struct Policy {
     pub disable: DisableMode,
     /// How long an account stays locked by this program before it is deactivated.
     pub deactivate_after: Option<Duration>,
-    /// Most second stages to look at in one run: the others wait.
+    /// Most second stages of one run (`limits.max_disable`): the others wait, and need no look.
     pub most_stages: Option<usize>,
     /// What a lock does with open sessions.
     pub lock_sessions: LockSessions,
@@ -25,6 +25,8 @@ pub struct Policy {
     pub grace: Duration,
     /// What ties members and accounts.
     pub matching: Matching,
+    /// Who is an administrator in MAS, if that is decided here.
+    pub admins: Option<AdminRules>,
     /// Who gets an account before the first login.
     pub provision: Provision,
     /// `keycloak.localpart`, for messages.
@@ -46,10 +48,31 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Returns the policy for `[admins]`, whose users count only while they are enabled.
+    #[must_use]
+    pub fn of_admins(&self) -> Self {
+        Self { disabled_members: DisabledMembers::Disable, ..self.clone() }
+    }
+
     /// Returns whether this state counts as disabled with `policy.disable`.
     pub(super) fn counts_as_disabled(&self, state: AccountState) -> bool {
         state.deactivated || (self.disable == DisableMode::Lock && state.locked)
     }
+}
+
+/// `[admins]`, without who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AdminRules {
+    pub revoke: Revoke,
+    /// Fewest administrators with an active account.
+    pub min_admins: usize,
+}
+
+/// Whether administrators in none of `[admins]` lose the right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revoke {
+    Yes,
+    No,
 }
 
 /// `accounts.provision`.

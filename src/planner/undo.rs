@@ -47,6 +47,8 @@ impl Undone {
     fn reverse(&self) -> ActionKind {
         match self.kind {
             ActionKind::Activate | ActionKind::Create => ActionKind::Disable,
+            ActionKind::GrantAdmin => ActionKind::RevokeAdmin,
+            ActionKind::RevokeAdmin => ActionKind::GrantAdmin,
             ActionKind::Disable | ActionKind::Deactivate => ActionKind::Activate,
         }
     }
@@ -57,6 +59,9 @@ impl Undone {
         match (self.kind, self.since) {
             (_, Some(Since::Run(run))) => Some(format!("run {run} has changed it since")),
             // After an activation the account is active.
+            (ActionKind::GrantAdmin | ActionKind::RevokeAdmin, _) => {
+                Some("administrators follow [admins]: change the group in Keycloak".to_owned())
+            }
             (ActionKind::Activate | ActionKind::Create, _) => None,
             _ if account.can_log_in() => Some("active now".to_owned()),
             (ActionKind::Disable | ActionKind::Deactivate, Some(Since::SeenActive)) => {

@@ -57,6 +57,9 @@ pub enum ReadError {
         /// As the configuration names it.
         role: String,
     },
+    /// A group or role of `[admins]` is one that cannot be read.
+    #[error(transparent)]
+    OfAdmins { source: Box<ReadError> },
     /// The configured server name is not the homeserver's own.
     #[error("Synapse: the token belongs to {owner}, and server_name is {configured}")]
     WrongServerName {
@@ -160,28 +163,36 @@ fn named(providers: &[UpstreamProvider]) -> String {
 const NAMED: usize = 10;
 
 impl ReadError {
+    /// Returns the same error about a group or role of `[admins]`, so that the hint names its key.
+    #[must_use]
+    pub fn of_admins(self) -> Self {
+        match self {
+            Self::GroupNotFound { .. }
+            | Self::GroupAmbiguous { .. }
+            | Self::RoleNotFound { .. }
+            | Self::RoleOfEveryone { .. } => Self::OfAdmins { source: Box::new(self) },
+            other => other,
+        }
+    }
+
     /// Returns what to do about it.
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
             Self::Client(_) => "Check the certificates of this machine.".to_owned(),
             Self::Http(error) => error.hint(),
-            Self::GroupNotFound { .. } => {
-                "Check `keycloak.groups` (KC_GROUP_NAME): a name, a /path or an ID; and `keycloak.realm` (KC_REALM). Without permission \
-                 Keycloak returns an empty list: grant the role view-users of the client realm-management."
-                    .to_owned()
-            }
-            Self::GroupAmbiguous { paths, .. } => format!(
-                "Use the path of the right one in `keycloak.groups` (KC_GROUP_NAME), for example {}",
-                paths.first().map_or_else(|| "/path".to_owned(), ToString::to_string)
-            ),
-            Self::GroupForbidden { .. } => {
-                "Give the user or the client's service account the role view-users of the client realm-management."
-                    .to_owned()
+            Self::GroupNotFound { .. } | Self::GroupAmbiguous { .. } | Self::GroupForbidden { .. } => {
+                self.hint_about_groups("`keycloak.groups` (KC_GROUP_NAME)")
             }
             Self::RoleNotFound { .. } | Self::RolesForbidden { .. } | Self::RoleOfEveryone { .. } => {
-                self.hint_about_roles()
+                self.hint_about_roles("`keycloak.roles`")
             }
+            Self::OfAdmins { source } => match &**source {
+                Self::RoleNotFound { .. } | Self::RoleOfEveryone { .. } => {
+                    source.hint_about_roles("`admins.roles`")
+                }
+                _ => source.hint_about_groups("`admins.groups`"),
+            },
             Self::WrongServerName { owner, .. } => {
                 format!(
                     "Set `server_name` (MATRIX_SERVER_NAME) to {}, or check `synapse.url` (MATRIX_URL).",
@@ -217,21 +228,39 @@ impl ReadError {
         }
     }
 
-    /// Returns what to do about an error about `keycloak.roles`.
-    fn hint_about_roles(&self) -> String {
+    /// Returns what to do about an error about the groups of this key.
+    fn hint_about_groups(&self, key: &str) -> String {
+        match self {
+            Self::GroupForbidden { .. } => {
+                "Give the user or the client's service account the role view-users of the client realm-management."
+                    .to_owned()
+            }
+            Self::GroupAmbiguous { paths, .. } => format!(
+                "Use the path of the right one in {key}, for example {}",
+                paths.first().map_or_else(|| "/path".to_owned(), ToString::to_string)
+            ),
+            _ => format!(
+                "Check {key}: a name, a /path or an ID; and `keycloak.realm` (KC_REALM). Without permission \
+                 Keycloak returns an empty list: grant the role view-users of the client realm-management."
+            ),
+        }
+    }
+
+    /// Returns what to do about an error about the roles of this key.
+    fn hint_about_roles(&self, key: &str) -> String {
         match self {
             Self::RolesForbidden { to_grant, .. } => format!(
                 "Give the user or the client's service account the role {} of the client realm-management (of the client \
                  REALM-realm, for a user of the master realm).",
                 to_grant.word()
             ),
-            Self::RoleOfEveryone { .. } => {
-                "Set `keycloak.roles` to a role that only some users have, or take it out of the realm's default roles \
+            Self::RoleOfEveryone { .. } => format!(
+                "Set {key} to a role that only some users have, or take it out of the realm's default roles \
                  (Realm settings, User registration)."
-                    .to_owned()
-            }
-            _ => "Check `keycloak.roles`: the name of a realm role, or client:role; and `keycloak.realm` (KC_REALM)."
-                .to_owned(),
+            ),
+            _ => format!(
+                "Check {key}: the name of a realm role, or client:role; and `keycloak.realm` (KC_REALM)."
+            ),
         }
     }
 }

@@ -25,7 +25,9 @@ use crate::config::{AccountSource, Config, SynapseConfig};
 use crate::environment::Timeouts;
 use crate::http::{self, HttpError, Trust};
 use crate::mas_api::MasApi;
-use crate::model::{Account, MasUserId, ServerClocks, ServerName, Timestamp, TokenOwners, UserId};
+use crate::model::{
+    Account, MasUserId, MemberList, ServerClocks, ServerName, Timestamp, TokenOwners, UserId,
+};
 use crate::planner::{Facts, Federation, Memory, Subjects};
 
 pub use account_state::{CurrentState, ServerAnswers};
@@ -78,6 +80,36 @@ pub struct Reading {
     pub witnesses: Witnesses,
     /// The upstream provider of the accounts' links.
     pub links: Option<LinkProvider>,
+    /// The users of `[admins]`, if it is configured.
+    pub admins: Option<AdminReading>,
+}
+
+/// The groups and roles of `[admins]`, and their users.
+#[derive(Debug)]
+pub struct AdminReading {
+    pub users: MemberList,
+    pub membership: Membership,
+    pub witnesses: Witnesses,
+}
+
+impl Reading {
+    /// Returns the same reading with the users of `[admins]` as members, if it is configured.
+    #[must_use]
+    pub fn of_admins(&self) -> Option<Self> {
+        let AdminReading { users, membership, witnesses } = self.admins.as_ref()?;
+        Some(Self {
+            facts: Facts {
+                members: users.clone(),
+                unnamed: Vec::new(),
+                provider: None,
+                ..self.facts.clone()
+            },
+            membership: membership.clone(),
+            witnesses: witnesses.clone(),
+            links: self.links.clone(),
+            admins: None,
+        })
+    }
 }
 
 /// The progress of a reading.
@@ -155,7 +187,8 @@ impl Readers {
             let membership_and_members = async {
                 let membership = self.keycloak.membership(&config.keycloak.members).await?;
                 let members = self.keycloak.members(&membership, &tallies.members).await?;
-                Ok::<_, ReadError>((membership, members))
+                let admins = self.admins(config).await?;
+                Ok::<_, ReadError>((membership, members, admins))
             };
             let providers = async {
                 match config.policy.federation {
@@ -163,11 +196,11 @@ impl Readers {
                     Federation::Trust => Ok(Some(Vec::new())),
                 }
             };
-            let ((membership, members), providers) =
+            let ((membership, members, admins), providers) =
                 try_join(membership_and_members, providers).await?;
-            Ok((membership, members, providers))
+            Ok((membership, members, admins, providers))
         };
-        let ((membership, listed, providers), (token_owners, accounts, links)) =
+        let ((membership, listed, admins, providers), (token_owners, accounts, links)) =
             try_join(members, self.accounts(config, tallies)).await?;
         let facts = Facts {
             server_name: config.server_name.clone(),
@@ -183,9 +216,20 @@ impl Readers {
             clocks: self.clocks(),
             memory: Memory::default(),
         };
-        let mut reading = Reading { facts, membership, witnesses: listed.witnesses, links };
+        let witnesses = listed.witnesses;
+        let mut reading = Reading { facts, membership, witnesses, links, admins };
         reading.facts.subjects = self.subjects(&reading.facts).await?;
         Ok(reading)
+    }
+
+    /// Reads the users of `[admins]`, if it is configured.
+    async fn admins(&self, config: &Config) -> Result<Option<AdminReading>, ReadError> {
+        let Some(source) = &config.admins else { return Ok(None) };
+        let membership = self.keycloak.membership(source).await;
+        let membership = membership.map_err(ReadError::of_admins)?;
+        let listed = self.keycloak.members(&membership, &Tally::default()).await?;
+        let Members { people: users, witnesses, .. } = listed;
+        Ok(Some(AdminReading { users, membership, witnesses }))
     }
 
     /// Returns the time on the clocks of the servers at their last answers.

@@ -1,13 +1,17 @@
 //! Keeps the administrators of MAS: those made in MAS, and those named in its configuration.
 //! Synapse knows neither (trap 48).
 
+use std::collections::HashSet;
+use std::fmt::Display;
+
 use tracing::warn;
 
 use super::{Aim, Session};
 use crate::error_chain::in_one_line;
 use crate::failure::Failure;
-use crate::model::UserId;
-use crate::planner::Rechecks;
+use crate::model::{MemberList, UserId};
+use crate::planner::{AdminChanges, AdminDraft, AdminsSeen, Draft, Rechecks, ToRecheck};
+use crate::readers::{ReadError, Reading, Tally};
 use crate::writers::{MasCli, WriterError};
 
 /// Whether every administrator of MAS can be recognised.
@@ -52,6 +56,118 @@ impl Session {
         }
     }
 
+    /// Marks who is an administrator in MAS, for `[admins]`. The Admin API shows it in every row;
+    /// without it mas-cli is needed.
+    pub(super) async fn mark_admins_by_mas_cli(
+        &self,
+        reading: &mut Reading,
+    ) -> Result<(), Failure> {
+        if self.config.admins.is_none() || self.mas.is_some() {
+            return Ok(());
+        }
+        // With a wrong configuration mas-cli would list those of a default database (trap 21).
+        self.prove_mas_config()?;
+        let admins = self.admins_now().await?;
+        let server_name = &self.config.server_name;
+        let accounts = reading.facts.accounts.iter_mut();
+        for account in accounts.filter(|account| account.is_on(server_name)) {
+            let is_admin = admins.contains(&*account.localpart().key());
+            account.mas_admin = is_admin.into();
+            account.admin |= is_admin;
+        }
+        Ok(())
+    }
+
+    /// Rechecks the accounts whose right would change, and decides about them. An error skips these
+    /// changes and no others.
+    pub(super) async fn admin_changes(
+        &self,
+        members: &Draft<'_>,
+        reading: &Reading,
+        aim: Aim,
+    ) -> Option<AdminChanges> {
+        let (rules, of_admins) = (self.config.policy.admins?, reading.of_admins()?);
+        self.warn_of_admins_by_policy(&of_admins.facts.members);
+        let policy = self.config.policy.of_admins();
+        let draft = AdminDraft::new(members, &of_admins.facts, &policy, rules);
+        warn_of_synapse_marks(draft.marked_by_synapse());
+        let accounts: Vec<_> = draft.to_recheck().collect();
+        if accounts.is_empty() {
+            return Some(draft.no_changes());
+        }
+        let most = self.most_rechecks(aim);
+        let changes = draft.decide(&self.admins_seen(accounts, most, &of_admins).await);
+        if let Some(accounts) = first_and_more(changes.unclear()) {
+            warn!(
+                "the administrator's right of {accounts} stays as it is: the evidence does not say clearly who owns the \
+                 account, or whether that user is in [admins]; explain shows it"
+            );
+        }
+        Some(changes)
+    }
+
+    /// Returns no change of administrators: the last ones are kept also if they would be disabled.
+    pub(super) fn no_admin_changes(
+        &self,
+        members: &Draft<'_>,
+        reading: &Reading,
+    ) -> Option<AdminChanges> {
+        let (rules, of_admins) = (self.config.policy.admins?, reading.of_admins()?);
+        let policy = self.config.policy.of_admins();
+        Some(AdminDraft::new(members, &of_admins.facts, &policy, rules).no_changes())
+    }
+
+    /// Warns of administrators that MAS's configuration names, as far as they are in none of
+    /// `[admins]`: no writer can take their right.
+    fn warn_of_admins_by_policy(&self, users: &MemberList) {
+        let Some(Ok(Some(mas_config))) =
+            self.mas_cli.as_ref().map(|mas_cli| mas_cli.read_config(&self.config.server_name))
+        else {
+            return;
+        };
+        let wanted = users.iter().filter(|user| user.enabled);
+        let wanted: HashSet<_> =
+            wanted.filter_map(|user| Some(user.localpart.as_ref()?.key())).collect();
+        let others: Vec<_> = mas_config
+            .admin_users
+            .iter()
+            .filter(|name| !wanted.contains(&name.key()))
+            .map(ToString::to_string)
+            .collect();
+        if !others.is_empty() {
+            warn!(
+                "administrators by policy.data.admin_users in MAS's configuration, which [admins] cannot change: {}; take \
+                 them out of it there",
+                others.join(", ")
+            );
+        }
+    }
+
+    async fn admins_seen(
+        &self,
+        accounts: Vec<ToRecheck>,
+        most: usize,
+        of_admins: &Reading,
+    ) -> Result<AdminsSeen, String> {
+        let tally = Tally::default();
+        let rechecks = self.readers.recheck(accounts, most, of_admins, &tally).await;
+        let rechecks = rechecks.map_err(|error| in_one_line(&error))?;
+        let admins = self.admins_now().await.map_err(|error| in_one_line(&error))?;
+        Ok(AdminsSeen { rechecks, admins })
+    }
+
+    /// Returns the administrators of MAS, without regard to case.
+    async fn admins_now(&self) -> Result<HashSet<Box<str>>, Failure> {
+        let unknown =
+            || WriterError::NoAdminList { command: "mas-cli manage list-admin-users".to_owned() };
+        let admins = match (&self.readers.mas, &self.mas_cli) {
+            (Some(mas), _) => mas.admins().await.map_err(ReadError::from)?,
+            (None, Some(mas_cli)) => mas_cli.admins().await?.ok_or_else(unknown)?,
+            (None, None) => return Err(unknown().into()),
+        };
+        Ok(admins.iter().map(|admin| admin.key().into()).collect())
+    }
+
     /// Checks MAS's configuration right before the first change: it may be another one since the
     /// run began, and with it mas-cli would change accounts of another database.
     pub(super) fn prove_mas_config(&self) -> Result<(), WriterError> {
@@ -72,6 +188,25 @@ impl Session {
             );
         }
     }
+}
+
+/// Warns of administrators that only Synapse knows: the program never changes Synapse.
+fn warn_of_synapse_marks<'a>(accounts: impl Iterator<Item = &'a UserId>) {
+    let accounts: Vec<_> = accounts.collect();
+    if let Some(accounts) = first_and_more(&accounts) {
+        warn!(
+            "administrators by Synapse's own mark, which this program never changes, and not in [admins]: {accounts}; \
+             remove the mark with Synapse's admin API"
+        );
+    }
+}
+
+/// Names the first account, and counts the others.
+fn first_and_more(accounts: &[impl Display]) -> Option<String> {
+    let (first, others) = accounts.split_first()?;
+    let more =
+        if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+    Some(format!("{first}{more}"))
 }
 
 async fn mark_listed(

@@ -6,7 +6,9 @@ use super::{AdminsOfMas, Session};
 use crate::failure::Failure;
 use crate::metrics::metrics;
 use crate::plan::{ApprovedDigest, Plan};
-use crate::planner::{Draft, Facts, Past, PlanScope, Reach, Rechecks, ToRecheck, Undo, Verdicts};
+use crate::planner::{
+    AdminChanges, Draft, Facts, Past, PlanScope, Reach, Rechecks, ToRecheck, Undo, Verdicts,
+};
 use crate::readers::Reading;
 
 /// What a plan is made for.
@@ -33,12 +35,18 @@ pub(crate) struct Decision<'f> {
     pub(crate) rechecks: Rechecks,
     pub(crate) verdicts: Verdicts<'f>,
     pub(crate) admins: AdminsOfMas,
+    /// The changes of administrators, if `[admins]` is configured.
+    admin_changes: Option<AdminChanges>,
 }
 
 impl Decision<'_> {
     /// Makes the plan.
     pub(crate) fn into_plan(self) -> Plan {
-        self.draft.plan(self.verdicts, &self.rechecks)
+        let mut plan = self.draft.plan(self.verdicts, &self.rechecks);
+        if let Some(changes) = self.admin_changes {
+            changes.add_to(&mut plan);
+        }
+        plan
     }
 }
 
@@ -77,8 +85,13 @@ impl Session {
         let accounts = draft.to_recheck().collect();
         let (rechecks, admins) =
             self.recheck(accounts, self.most_rechecks(aim), reading, aim).await?;
+        // Events are about members: an administrator waits for the next complete reading.
+        let admin_changes = match scope {
+            None => self.admin_changes(&draft, reading, aim).await,
+            Some(_) => self.no_admin_changes(&draft, reading),
+        };
         let verdicts = draft.verdicts(&rechecks);
-        let decision = Decision { draft, rechecks, verdicts, admins };
+        let decision = Decision { draft, rechecks, verdicts, admins, admin_changes };
         if aim != Aim::Show {
             self.record(&decision, &reading.facts)?;
         }
@@ -112,7 +125,7 @@ impl Session {
         Ok(plan)
     }
 
-    fn most_rechecks(&self, aim: Aim) -> usize {
+    pub(super) fn most_rechecks(&self, aim: Aim) -> usize {
         match aim {
             Aim::Show | Aim::Write => self.config.limits.max_look,
             Aim::WriteApproved => usize::MAX,

@@ -31,6 +31,7 @@ impl Session {
         if self.config.state_file == StateFile::Off {
             reading.facts.memory.recall = Recall::Off;
         }
+        self.mark_admins_by_mas_cli(&mut reading).await?;
         reading.facts.provider = self.provider_of_new_accounts(&reading).await?;
         warn_of_exposure(&exposure, self.config.mas_api.as_ref());
         let has_personal_token =

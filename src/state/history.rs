@@ -153,7 +153,10 @@ impl State {
             ActionKind::Disable | ActionKind::Deactivate => {
                 action.begun.is_some() && !action.is_untouched
             }
-            ActionKind::Activate | ActionKind::Create => {
+            ActionKind::Activate
+            | ActionKind::Create
+            | ActionKind::GrantAdmin
+            | ActionKind::RevokeAdmin => {
                 matches!(
                     action.outcome,
                     RecordedOutcome::Known(OutcomeKind::Done | OutcomeKind::Scheduled)
@@ -166,7 +169,7 @@ impl State {
             since: since.get(&action.user_id).copied(),
             mode: match action.action {
                 ActionKind::Deactivate => DisableMode::Deactivate,
-                ActionKind::Activate | ActionKind::Create | ActionKind::Disable => row.disable,
+                _ => row.disable,
             },
             // A run that was killed has changed the account right after it began.
             ended: action.ended.or(action.begun),

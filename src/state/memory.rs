@@ -32,6 +32,7 @@ impl State {
                 not_in_mas: not_in_mas(&connection, &self.namespace, now.before(NOT_IN_MAS_FOR))?,
                 bridges: bridges(&connection, &self.namespace, now)?,
                 creations: creations(&connection, &self.namespace)?,
+                revocations: revocations(&connection, &self.namespace)?,
                 ..Memory::default()
             };
             if self.age == Age::AsExpected {
@@ -190,7 +191,13 @@ pub(super) fn own_disables(
                     lock.second_stage = SecondStage::Begun;
                 }
             }
-            (ActionKind::Activate | ActionKind::Create, _) => {}
+            (
+                ActionKind::Activate
+                | ActionKind::Create
+                | ActionKind::GrantAdmin
+                | ActionKind::RevokeAdmin,
+                _,
+            ) => {}
         }
     }
     Ok(own)
@@ -223,6 +230,32 @@ fn creations(
         }
     }
     Ok(creations)
+}
+
+/// Returns the accounts whose owners were to lose the right of an administrator, unless it is known
+/// that this was finished, or that nothing was changed. A right that was given later ends it.
+fn revocations(
+    connection: &Connection,
+    namespace: &Namespace,
+) -> Result<BTreeSet<UserId>, StateProblem> {
+    let mut statement = connection.prepare(
+        "SELECT user_id, action, outcome FROM actions JOIN runs ON id = run
+         WHERE realm = ?1 AND server_name = ?2 AND action IN (?3, ?4) AND begun IS NOT NULL AND failure IS NULL
+         ORDER BY run, number",
+    )?;
+    let (revoke, grant) = (ActionKind::RevokeAdmin.word(), ActionKind::GrantAdmin.word());
+    let mut rows =
+        statement.query(params![namespace.realm, namespace.server_name.as_str(), revoke, grant])?;
+    let mut revocations = BTreeSet::new();
+    while let Some(row) = rows.next()? {
+        let is_done = word_if_any(row, 2)? == Some(OutcomeKind::Done);
+        if word::<ActionKind>(row, 1)? == ActionKind::RevokeAdmin && !is_done {
+            revocations.insert(user_id(row, 0)?);
+        } else {
+            revocations.remove(&user_id(row, 0)?);
+        }
+    }
+    Ok(revocations)
 }
 
 /// Returns the accounts whose last action since a time failed because MAS has no such user.

@@ -10,7 +10,7 @@ use crate::error_chain::in_one_line;
 use crate::http::HttpError;
 use crate::metrics::{AdminEvents, metrics};
 use crate::model::{KeycloakId, Timestamp};
-use crate::readers::{self, KeycloakReader, Membership};
+use crate::readers::{self, KeycloakReader, Membership, Reading};
 use crate::watch::{Backoff, EventCursor, Mention, NewEvents};
 
 /// The position in the events, and the users that they have mentioned.
@@ -49,7 +49,7 @@ impl EventSource {
             return Ok(());
         }
         let (since, any) = (self.cursor.since(Timestamp::now()), Membership::unread(source));
-        let events = keycloak.events_since(since, &any).await?;
+        let events = keycloak.events_since(since, &any, None).await?;
         self.works();
         let was_there = self.are_there();
         self.tell(standing);
@@ -65,10 +65,11 @@ impl EventSource {
     pub(super) async fn read(
         &mut self,
         keycloak: &KeycloakReader,
-        membership: &Membership,
+        reading: &Reading,
     ) -> Result<NewEvents, HttpError> {
         let since = self.cursor.since(Timestamp::now());
-        let events = keycloak.events_since(since, membership).await?;
+        let events =
+            keycloak.events_since(since, &reading.membership, reading.admins.as_ref()).await?;
         self.works();
         let found = self.cursor.take(&events);
         for (id, mention) in &found.people {

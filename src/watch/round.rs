@@ -89,9 +89,9 @@ impl Watcher<'_> {
 
     /// Reads the events that are new.
     pub(super) async fn read_events(&mut self) -> Result<Heard, Failure> {
-        let Some(Reading { membership, .. }) = &self.reading else { return Ok(Heard::Nothing) };
-        let reading = self.events.read(&self.writing.session.readers.keycloak, membership);
-        let found = match self.stop.unless_requested(reading).await.ok_or(Failure::Stopped)? {
+        let Some(reading) = &self.reading else { return Ok(Heard::Nothing) };
+        let events = self.events.read(&self.writing.session.readers.keycloak, reading);
+        let found = match self.stop.unless_requested(events).await.ok_or(Failure::Stopped)? {
             Ok(found) => found,
             Err(failure) => {
                 self.events_failed(&failure);
@@ -242,7 +242,7 @@ impl Watcher<'_> {
             .iter()
             .zip(outcomes)
             .filter(|(_, outcome)| matches!(outcome, Outcome::Done | Outcome::Scheduled(_)))
-            .map(|(action, _)| (&action.user_id, action.kind.leaves(plan.disable)))
+            .filter_map(|(action, _)| Some((&action.user_id, action.kind.leaves(plan.disable)?)))
             .collect();
         if done.is_empty() {
             return;

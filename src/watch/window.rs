@@ -18,6 +18,7 @@ pub struct Window {
     activated: HashMap<UserId, Timestamp>,
     deactivated: HashMap<UserId, Timestamp>,
     created: HashMap<UserId, Timestamp>,
+    admins: HashMap<UserId, Timestamp>,
 }
 
 impl Window {
@@ -34,6 +35,7 @@ impl Window {
             ActionKind::Activate => &mut self.activated,
             ActionKind::Deactivate => &mut self.deactivated,
             ActionKind::Create => &mut self.created,
+            ActionKind::GrantAdmin | ActionKind::RevokeAdmin => &mut self.admins,
         };
         let last = done.entry(user_id).or_default();
         *last = at.max(*last);
@@ -51,22 +53,22 @@ impl Window {
     /// Returns what counts now in addition to a plan. An account in the plan counts there, and not
     /// twice.
     pub fn past(&mut self, now: Timestamp, plan: &Plan, accounts: &[Account]) -> Past {
-        let Self { disabled, activated, deactivated, created } = self;
+        let Self { disabled, activated, deactivated, created, admins } = self;
         let mut nothing = true;
-        for done in [&mut *disabled, activated, deactivated, created] {
+        for done in [&mut *disabled, activated, deactivated, created, admins] {
             done.retain(|_, at| now < at.after(HOUR));
             nothing &= done.is_empty();
         }
         if nothing {
             return Past::default();
         }
-        let besides = |done: &HashMap<UserId, Timestamp>, kind| {
-            let planned = plan.to_apply().filter(|action| action.kind == kind);
+        let besides = |done: &HashMap<UserId, Timestamp>, kinds: &[ActionKind]| {
+            let planned = plan.to_apply().filter(|action| kinds.contains(&action.kind));
             let planned: HashSet<_> = planned.map(|action| &action.user_id).collect();
             let besides = done.keys().filter(|user_id| !planned.contains(user_id));
             besides.cloned().collect::<HashSet<_>>()
         };
-        let disabled = besides(disabled, ActionKind::Disable);
+        let disabled = besides(disabled, &[ActionKind::Disable]);
         let is_active = |account: &&Account| account.state == AccountState::default();
         let active = accounts
             .iter()
@@ -76,9 +78,10 @@ impl Window {
         Past {
             disabled: disabled.len(),
             inactive: disabled.len() - active,
-            activated: besides(activated, ActionKind::Activate).len(),
-            created: besides(created, ActionKind::Create).len(),
-            deactivated: besides(deactivated, ActionKind::Deactivate).len(),
+            activated: besides(activated, &[ActionKind::Activate]).len(),
+            created: besides(created, &[ActionKind::Create]).len(),
+            admins: besides(admins, &[ActionKind::GrantAdmin, ActionKind::RevokeAdmin]).len(),
+            deactivated: besides(deactivated, &[ActionKind::Deactivate]).len(),
         }
     }
 }

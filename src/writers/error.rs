@@ -77,6 +77,12 @@ pub enum WriterError {
         "accounts.provision = \"members\" needs the upstream provider of MAS that is the realm"
     )]
     NoProvider,
+    /// The right is gone, and sessions that use it may still be open.
+    #[error("no administrator any more, but sessions with administrator rights may still be open")]
+    AdminSessionsLeft {
+        #[source]
+        source: Box<WriterError>,
+    },
     /// The account was unlocked, but not reactivated.
     #[error("unlocked, but not reactivated")]
     NotReactivated {
@@ -196,6 +202,9 @@ impl WriterError {
                 "Set `writer.type` to \"mas-api\", which runs no command, or add the account to `policy.protect`.".to_owned()
             }
             Self::NotReactivated { .. } => "The next run tries again.".to_owned(),
+            Self::AdminSessionsLeft { .. } => {
+                "The next run tries again; or end them by hand: `mas-cli manage kill-sessions NAME` on the host of MAS.".to_owned()
+            }
             Self::NameTaken { .. }
             | Self::NotRegistered { .. }
             | Self::LinkedElsewhere { .. }
@@ -256,6 +265,7 @@ impl WriterError {
             | Self::NotRegistered { .. }
             | Self::LinkedElsewhere { .. } => FailureKind::Account,
             Self::HalfMade { source }
+            | Self::AdminSessionsLeft { source }
             | Self::NotReactivated { source }
             | Self::NotDeactivated { source }
             | Self::SessionsLeft { source } => source.kind(),
@@ -271,11 +281,27 @@ impl WriterError {
         }
     }
 
+    /// Returns whether the writer said nothing, or stayed busy for as long as a request is repeated.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        match self {
+            Self::HalfMade { source }
+            | Self::AdminSessionsLeft { source }
+            | Self::NotReactivated { source }
+            | Self::NotDeactivated { source }
+            | Self::SessionsLeft { source } => source.is_silence(),
+            Self::Api(error) => error.is_silence() || error.is_waited_out(),
+            Self::TooSlow { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Returns what the action has left behind.
     #[must_use]
     pub fn left(&self) -> Left {
         let is_in_doubt = match self {
             Self::HalfMade { .. }
+            | Self::AdminSessionsLeft { .. }
             | Self::LinkedElsewhere { .. }
             | Self::NotReactivated { .. }
             | Self::NotDeactivated { .. }

@@ -5,11 +5,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::warn;
 
-use super::{Shut, Write, WriterError, new_account};
+use super::{Shut, Write, WriterError, admin_sessions, new_account};
 use crate::error_chain::in_one_line;
 use crate::http::{HttpError, Missing, Patience, none_if_missing};
 use crate::mas_api::{MasApi, Resource, Single, UserAttributes};
-use crate::model::MasUserId;
+use crate::model::{MasAdmin, MasUserId};
 use crate::plan::{Action, DisableMode, Pass};
 
 /// The lists of a user's open sessions: compatibility, OAuth 2.0, browser. Personal tokens stay.
@@ -125,6 +125,31 @@ impl Write for MasApiWriter {
         new_account::create(&self.mas, action).await
     }
 
+    /// Sessions that have the right in their scope keep it until they end. So they end before the
+    /// right is taken: if MAS stops answering, the user is still an administrator, and the next run
+    /// tries again. Those that are left or began in between end after it, even if the answer was
+    /// lost.
+    async fn set_admin(&self, action: Pass<'_>, admin: MasAdmin) -> Result<(), WriterError> {
+        let id = id_of(&action)?;
+        let body = json!({"admin": admin == MasAdmin::Yes});
+        if admin == MasAdmin::Yes {
+            return self.change(id, "set-admin", Some(&body)).await.map(drop);
+        }
+        match admin_sessions::end(&self.mas, id).await {
+            Err(error) if ends_the_waiting(&error) => return Err(error.into()),
+            _ => {}
+        }
+        let taken = self.change(id, "set-admin", Some(&body)).await.map(drop);
+        match &taken {
+            Err(WriterError::Api(error)) if error.is_answer_lost() => {}
+            Err(_) => return taken,
+            Ok(()) => {}
+        }
+        let ended = admin_sessions::end(&self.mas, id).await;
+        taken?;
+        ended.map_err(|source| WriterError::AdminSessionsLeft { source: Box::new(source.into()) })
+    }
+
     /// Locks first, which takes effect at once. If its answer was lost, the lock may exist, and
     /// everything else still follows: the next run would not touch the lock. Sessions are ended
     /// even if the deactivation failed, because the next run would find the account disabled and
@@ -173,7 +198,7 @@ impl Write for MasApiWriter {
 
 /// Returns whether this action should send no more requests: the server does not answer, or stays
 /// busy.
-fn ends_the_waiting(error: &HttpError) -> bool {
+pub(super) fn ends_the_waiting(error: &HttpError) -> bool {
     error.is_silence() || error.is_waited_out()
 }
 

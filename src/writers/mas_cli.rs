@@ -12,7 +12,7 @@ use crate::config::{FilesToCheck, MasCliConfig};
 use crate::environment;
 use crate::environment::Environment;
 use crate::metrics::metrics;
-use crate::model::{Localpart, ServerName, ServerText, printable};
+use crate::model::{Localpart, MasAdmin, ServerName, ServerText, printable};
 use crate::plan::{DisableMode, NewAccount, Pass};
 use crate::subprocess;
 use crate::subprocess::{Ended, NotEnded};
@@ -240,6 +240,23 @@ impl Write for MasCli {
             }
             registered => registered,
         }
+    }
+
+    /// mas-cli cannot tell the sessions apart, so all of them end: before the right is taken, so that
+    /// the next run tries again if that fails, and once more for those that began in between.
+    async fn set_admin(&self, action: Pass<'_>, admin: MasAdmin) -> Result<(), WriterError> {
+        let localpart = action.localpart();
+        if admin == MasAdmin::Yes {
+            return self.manage(&["promote-admin"], localpart).await;
+        }
+        self.manage(&["kill-sessions"], localpart).await?;
+        let taken = self.manage(&["demote-admin"], localpart).await;
+        if !matches!(taken, Ok(()) | Err(WriterError::TooSlow { .. })) {
+            return taken;
+        }
+        let ended = self.manage(&["kill-sessions"], localpart).await;
+        taken?;
+        ended.map_err(|source| WriterError::AdminSessionsLeft { source: Box::new(source) })
     }
 
     /// Also ends the sessions: the lock alone does not, and the job of the deactivation may come

@@ -1,5 +1,6 @@
 //! Changes accounts: the configuration selects one writer, and a dry run has none.
 
+mod admin_sessions;
 mod error;
 mod mas_api;
 mod mas_cli;
@@ -11,7 +12,7 @@ use enum_dispatch::enum_dispatch;
 use crate::config::{WriterConfig, WriterKindConfig};
 use crate::environment::Environment;
 use crate::mas_api::MasApi;
-use crate::model::ServerName;
+use crate::model::{MasAdmin, ServerName};
 use crate::plan::{DisableMode, LockSessions, Pass};
 
 pub use error::WriterError;
@@ -54,6 +55,10 @@ pub trait Write {
     /// Creates an account with display name, e-mail address and link, or finishes one that an
     /// earlier run has begun.
     async fn create(&self, action: Pass<'_>) -> Result<(), WriterError>;
+
+    /// Makes the owner an administrator in MAS, or no longer; then the sessions end that use the
+    /// right.
+    async fn set_admin(&self, action: Pass<'_>, admin: MasAdmin) -> Result<(), WriterError>;
 
     /// Locks, deactivates unless the mode is `lock`, and ends the sessions, which a lock may leave;
     /// it never erases.

@@ -30,6 +30,7 @@ const FILES: &[&str] = &[
 /// Functions in which every text is a message.
 const FUNCTIONS: &[(&str, &str)] = &[
     ("commands/apply.rs", "left_out"),
+    ("commands/apply.rs", "not_planned"),
     ("plan/refusal.rs", "fmt"),
     ("plan/refusal.rs", "and_before"),
     ("plan/refusal.rs", "min_members"),

@@ -22,7 +22,8 @@ use crate::secrets::Secrets;
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_matrix-keycloak-sync");
 
 /// For tests in which every account may be disabled at once.
-pub(crate) const NO_LIMITS: &str = "[limits]\nmax_disable = 1000\nmax_disable_percent = 100\n";
+pub(crate) const NO_LIMITS: &str =
+    "[limits]\nmax_disable = 1000\nmax_disable_percent = 100\nmax_admin_changes = 100\n";
 
 /// A homeserver and the group `/matrix-users`.
 pub(crate) fn group() -> World {

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod actions;
+mod admins;
 mod admins_of_mas;
 mod answers;
 mod apply;

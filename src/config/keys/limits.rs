@@ -31,6 +31,12 @@ keys![
         Is("25"),
         "Most accounts that one run may create (`accounts.provision`)."
     ),
+    MAX_ADMIN_CHANGES = key(
+        "limits.max_admin_changes",
+        Count { least: 0, most: usize::MAX },
+        Is("3"),
+        "Most accounts that one run may make administrators, or take the right from (`[admins]`)."
+    ),
     MIN_MEMBERS = key(
         "limits.min_members",
         Count { least: 0, most: usize::MAX },

@@ -2,6 +2,7 @@
 //! here its default and what is expected, and `docs/configuration.md` is made from it.
 
 pub(super) mod accounts;
+pub(super) mod admins;
 mod expected;
 pub(super) mod keycloak;
 pub(super) mod limits;
@@ -48,11 +49,12 @@ pub enum Absent {
 }
 
 /// The sections, in the order of the documentation.
-const SECTIONS: [&[ConfigKey]; 10] = [
+const SECTIONS: [&[ConfigKey]; 11] = [
     top_level::KEYS,
     keycloak::KEYS,
     synapse::KEYS,
     accounts::KEYS,
+    admins::KEYS,
     writer::KEYS,
     mas_cli::KEYS,
     mas_api::KEYS,

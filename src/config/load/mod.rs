@@ -1,6 +1,7 @@
 //! Loads file and environment into a valid configuration.
 
 mod accounts;
+mod admins;
 mod authorities;
 mod keycloak;
 mod mas_api;
@@ -24,15 +25,12 @@ use crate::model::ServerName;
 use crate::plan::WriterKind;
 use crate::planner::Policy;
 use accounts::{accounts, synapse};
+use admins::admins;
 use keycloak::keycloak;
 use mas_api::mas_api;
 use mas_cli::mas_cli;
 use policy::{limits, policy};
 use warnings::warnings;
-
-/// Second stages that are looked at in one run: more than may be done, because the look leaves some
-/// accounts as they are.
-const MOST_STAGES: usize = 1000;
 
 /// The file that is read if no other is given and it exists.
 const DEFAULT_FILE: &str = "/etc/matrix-keycloak-sync/config.toml";
@@ -94,9 +92,11 @@ fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
     let writer = writer(&mut fields);
     let mas_api = mas_api(&mut fields, &accounts, &writer);
     let policy = policy(&mut fields, state_file.as_ref(), keycloak.as_ref(), &accounts, &writer);
+    let admins = admins(&mut fields, keycloak.as_ref());
+    let (admins, admin_rules) = admins.unzip();
     let limits = limits(&mut fields);
-    let most_stages = Some(limits.max_disable.max(MOST_STAGES));
-    let policy = policy.map(|policy| Policy { most_stages, ..policy });
+    let most_stages = Some(limits.max_disable);
+    let policy = policy.map(|policy| Policy { admins: admin_rules, most_stages, ..policy });
     let max_consecutive_failures = fields.count(&keys::limits::MAX_CONSECUTIVE_FAILURES);
     let watch = watch(&mut fields);
 
@@ -115,6 +115,7 @@ fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
                 keycloak: keycloak.config,
                 synapse,
                 accounts: accounts.config,
+                admins,
                 mas_api,
                 writer,
                 policy,

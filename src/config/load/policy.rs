@@ -59,6 +59,7 @@ pub(super) fn policy(
         grace,
         matching: accounts.matching,
         provision: accounts.provision,
+        admins: None,
         template: keycloak.template.clone(),
         mas_cli,
         disabled_members: keycloak.disabled_members,
@@ -113,6 +114,7 @@ pub(super) fn limits(fields: &mut Fields) -> Limits {
         max_disable_percent: fields.count(&limit_keys::MAX_DISABLE_PERCENT),
         max_activate: fields.count(&limit_keys::MAX_ACTIVATE),
         max_create: fields.count(&limit_keys::MAX_CREATE),
+        max_admin_changes: fields.count(&limit_keys::MAX_ADMIN_CHANGES),
         min_members: fields.count(&limit_keys::MIN_MEMBERS),
         max_look: fields.count(&limit_keys::MAX_LOOK),
     }

@@ -22,6 +22,7 @@ pub fn outcome(plan: &Plan, outcomes: &[Outcome], terminal: Terminal) -> String 
     let rest = [
         (counts.created, "created"),
         (counts.deactivated, "deactivated"),
+        (counts.admins, "changes of administrators"),
         (counts.scheduled, "not confirmed in time"),
         (counts.failed, "failed"),
         (counts.skipped, "skipped"),

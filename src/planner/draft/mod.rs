@@ -19,6 +19,7 @@ use crate::plan::{ActionKind, NextStage};
 
 pub use recheck_list::{AskByName, AskFirst, ToRecheck};
 pub use verdicts::Verdicts;
+pub(super) use verdicts::why_not;
 
 /// The plan before the second look.
 #[derive(Debug)]

@@ -76,6 +76,30 @@ impl<'f> Draft<'f> {
     }
 
     fn recheck_before_disable(&self, account: &'f Account, holder: &Holder<'f>) -> ToRecheck {
+        ToRecheck::with_holder(account, holder, self.ask_first(account))
+    }
+
+    /// Returns which server is asked first before an account is disabled.
+    fn ask_first(&self, account: &Account) -> AskFirst {
+        if account.tied_to().is_some() {
+            AskFirst::Both
+        } else if self.table.is_not_in_mas(account) {
+            AskFirst::SynapseAlone
+        } else if account.mas == InMas::NotAsked {
+            AskFirst::Synapse
+        } else {
+            AskFirst::Both
+        }
+    }
+}
+
+impl ToRecheck {
+    /// Returns the recheck of an account that its holder would lose.
+    pub(in crate::planner) fn with_holder<'f>(
+        account: &'f Account,
+        holder: &Holder<'f>,
+        ask: AskFirst,
+    ) -> Self {
         let mut ids: Vec<&KeycloakId> = match holder {
             Holder::Tied { id, .. } => vec![id],
             Holder::Contested { remembered, named } => {
@@ -89,7 +113,7 @@ impl<'f> Draft<'f> {
                 ids.push(id);
             }
         }
-        ToRecheck {
+        Self {
             kind: ActionKind::Disable,
             user_id: account.user_id.clone(),
             mas_id: account.mas.id().cloned(),
@@ -100,20 +124,7 @@ impl<'f> Draft<'f> {
                 Holder::Tied { .. } | Holder::Contested { .. } => AskByName::IfUnknown,
                 Holder::Named(_) | Holder::Unclaimed => AskByName::Always,
             },
-            ask: self.ask_first(account),
-        }
-    }
-
-    /// Returns which server is asked first before an account is disabled.
-    fn ask_first(&self, account: &Account) -> AskFirst {
-        if account.tied_to().is_some() {
-            AskFirst::Both
-        } else if self.table.is_not_in_mas(account) {
-            AskFirst::SynapseAlone
-        } else if account.mas == InMas::NotAsked {
-            AskFirst::Synapse
-        } else {
-            AskFirst::Both
+            ask,
         }
     }
 }

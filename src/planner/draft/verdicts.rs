@@ -12,7 +12,7 @@ use crate::planner::identity::Holder;
 use crate::planner::mapping::{Mapped, SecondLookFindings};
 use crate::planner::policy::Federation;
 use crate::planner::second_look::SecondLook;
-use crate::planner::{Facts, Rechecks, Verdict};
+use crate::planner::{Rechecks, Verdict};
 
 /// The decisions about accounts that are not simply as they should be, in order of localpart.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl<'f> Draft<'f> {
         }
     }
 
-    fn opinion(&self, account: &'f Account) -> Opinion<'f> {
+    pub(in crate::planner) fn opinion(&self, account: &'f Account) -> Opinion<'f> {
         self.table.opinion(account, self.identity.holder(account), &self.identity)
     }
 
@@ -170,27 +170,13 @@ impl<'f> Draft<'f> {
         rechecks: &'l Rechecks,
         second: &SecondLook<'l, 'f>,
     ) -> Directories<'l> {
-        let Facts { providers, members, memory, .. } = self.table.facts;
-        let remembered = memory.directories.iter().filter(|_| providers.is_none());
-        let known = providers.iter().flatten().chain(remembered).map(|provider| &**provider);
-        let mut directories = Directories::new(known, members);
-        directories.and_after(second.members_after());
+        let held = self
+            .notable
+            .iter()
+            .filter_map(|(account, opinion)| opinion.holder().map(|holder| (*account, holder)));
+        let mut directories = second.directories(rechecks, held);
         if self.scope.is_some() {
             directories.and_before(self.table.facts.doubtful.iter().map(|provider| &**provider));
-        }
-        for (account, opinion) in &self.notable {
-            if let (Some(holder), Some(seen)) =
-                (opinion.holder(), rechecks.evidence(&account.user_id))
-            {
-                let contradicts = second.contradicts(account, holder, seen);
-                for answer in &seen.keycloak {
-                    if contradicts {
-                        directories.see_contradiction(&answer.user);
-                    } else {
-                        directories.see(&answer.user);
-                    }
-                }
-            }
         }
         directories
     }
@@ -237,7 +223,7 @@ fn by_the_list(holder: &Holder<'_>) -> Reason {
 }
 
 /// Returns why an account has no second look.
-fn why_not(recheck: Option<&Recheck>, rechecks: &Rechecks) -> NotRechecked {
+pub(in crate::planner) fn why_not(recheck: Option<&Recheck>, rechecks: &Rechecks) -> NotRechecked {
     match (recheck, rechecks) {
         (Some(Err(error)), _) => NotRechecked::Failed(error.clone()),
         (_, Rechecks::TooMany { .. }) => NotRechecked::TooMany,

@@ -62,7 +62,7 @@ impl<'f> SecondLook<'_, 'f> {
 
     /// Returns whether Keycloak knows a user of the account's name who is out, by the list or by the
     /// look.
-    fn shares_name(&self, account: &'f Account, seen: &Evidence) -> bool {
+    pub(super) fn shares_name(&self, account: &'f Account, seen: &Evidence) -> bool {
         let is_out = |member: &Member, person: &KeycloakPerson| {
             person.user().is_some() && !(self.table.may_use(member) && self.may_use_now(person))
         };

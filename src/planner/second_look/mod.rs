@@ -1,22 +1,22 @@
 //! Decides with the second look about accounts that the lists alone would change.
 
 mod activation;
+mod kept;
 mod list_after;
 mod owners;
+mod right;
 
 use super::decision_table::DecisionTable;
 use super::directory::Directories;
 use super::identity::{Holder, Identity, TiedBy};
 use super::memory::Recall;
-use super::policy::{DisabledMembers, Federation, Matching, UnknownAccounts};
+use super::policy::DisabledMembers;
 use super::{Facts, Rechecks, Verdict};
-use crate::model::{
-    Account, Answer, Evidence, KeycloakId, KeycloakPerson, KeycloakUser, Member, Question, Sign,
-    SignSeen, Timestamp,
-};
+use crate::model::{Account, Evidence, KeycloakId, KeycloakPerson, Member, Timestamp};
 use crate::plan::{Approval, KeptReason, Reason};
 use list_after::ListAfter;
-use owners::{Candidate, PossibleOwner, externals, find, has_external_id, reason_of};
+use owners::{Candidate, PossibleOwner, reason_of};
+pub(super) use right::Right;
 
 /// The second look, with everything that it is compared with.
 #[derive(Debug)]
@@ -45,6 +45,34 @@ impl<'l, 'f> SecondLook<'l, 'f> {
     /// Returns the members read after the look, if they were.
     pub(super) fn members_after(&self) -> Option<&'l [Member]> {
         self.after.members
+    }
+
+    /// Returns the directories, by the lists and by the answers about the owners of these accounts.
+    pub(super) fn directories<'h>(
+        &self,
+        rechecks: &'l Rechecks,
+        accounts: impl Iterator<Item = (&'f Account, &'h Holder<'f>)>,
+    ) -> Directories<'l>
+    where
+        'f: 'h,
+    {
+        let Facts { providers, members, memory, .. } = self.facts();
+        let remembered = memory.directories.iter().filter(|_| providers.is_none());
+        let known = providers.iter().flatten().chain(remembered).map(|provider| &**provider);
+        let mut directories = Directories::new(known, members);
+        directories.and_after(self.members_after());
+        for (account, holder) in accounts {
+            let Some(seen) = rechecks.evidence(&account.user_id) else { continue };
+            let contradicts = self.contradicts(account, holder, seen);
+            for answer in &seen.keycloak {
+                if contradicts {
+                    directories.see_contradiction(&answer.user);
+                } else {
+                    directories.see(&answer.user);
+                }
+            }
+        }
+        directories
     }
 
     fn facts(&self) -> &'f Facts {
@@ -241,94 +269,6 @@ impl<'l, 'f> SecondLook<'l, 'f> {
                 .unwrap_or(Verdict::DisableMember),
             verdict => verdict,
         }
-    }
-
-    fn kept(
-        &self,
-        account: &'f Account,
-        holder: &Holder<'f>,
-        seen: &Evidence,
-        directories: &Directories<'_>,
-        reason: Reason,
-    ) -> Option<Verdict> {
-        let policy = self.table.policy;
-        let by_account = if seen.account.admin && policy.protect_admins {
-            Some(KeptReason::Admin)
-        } else if seen.account.bot {
-            Some(KeptReason::Bot)
-        } else if seen.account.appservice.is_some() {
-            Some(KeptReason::Appservice)
-        } else if self.table.is_not_in_mas(account) {
-            Some(KeptReason::NotInMas)
-        } else {
-            None
-        };
-        if let Some(reason) = by_account {
-            return Some(Verdict::Kept(reason));
-        }
-        let signs = self.signs(account, holder, seen);
-        if !signs.is_empty() {
-            return Some(Verdict::MayBeMember(signs));
-        }
-        // If an external ID decides, it does not matter who has the name.
-        let decides = |answer: &&Answer| {
-            answer.asked != Question::Name || !self.is_decided_by_external_id(holder, seen)
-        };
-        let in_doubt = policy.federation == Federation::Verify
-            && seen.keycloak.iter().filter(decides).any(|answer| directories.doubts(&answer.user));
-        if in_doubt {
-            Some(Verdict::Kept(KeptReason::FederationInDoubt))
-        } else if self.contradicts(account, holder, seen) {
-            Some(Verdict::Kept(KeptReason::InGroupAtSecondLook))
-        } else if reason == Reason::NotInKeycloak
-            && policy.unknown_accounts == UnknownAccounts::Keep
-        {
-            Some(Verdict::Kept(KeptReason::UnknownAccount))
-        } else {
-            None
-        }
-    }
-
-    /// Returns the signs that an account may be a member's: links and memory that do not decide,
-    /// and weak signs if nothing ties it to a user.
-    fn signs(&self, account: &'f Account, holder: &Holder<'f>, seen: &Evidence) -> Vec<SignSeen> {
-        let mut signs = Vec::new();
-        // A tie to the user of the deciding external ID adds nothing.
-        let decides = |id: &KeycloakId| {
-            self.table.policy.matching == Matching::Auto
-                && self.is_decided_by_external_id(holder, seen)
-                && has_external_id(seen, id)
-        };
-        for (id, by) in Identity::unused_ties(account, holder).filter(|(id, _)| !decides(id)) {
-            let sign = if by == TiedBy::Link { Sign::Link } else { Sign::Memory };
-            let member = find(seen, id).and_then(|person| self.user_if_member(person));
-            signs.extend(member.map(|user| SignSeen { sign, user: user.clone() }));
-        }
-        // With `match = "localpart"` an external ID decides nothing, but protects like a link.
-        for person in externals(seen).filter(|_| self.table.policy.matching == Matching::Localpart)
-        {
-            let member = self.user_if_member(person);
-            signs.extend(member.map(|user| SignSeen { sign: Sign::Link, user: user.clone() }));
-        }
-        if !self.is_tied(account, seen) {
-            let is_of_member = |seen: &&SignSeen| {
-                self.identity.member(&seen.user.id).is_some_and(|it| self.table.may_use(it))
-            };
-            signs.extend(seen.signs.iter().filter(is_of_member).cloned());
-        }
-        signs.sort_by(|one, other| (one.sign, &one.user.id).cmp(&(other.sign, &other.user.id)));
-        signs.dedup();
-        let owners = self.members_found(account, holder, seen);
-        signs.retain(|sign| !owners.contains(&&sign.user.id));
-        signs
-    }
-
-    /// Returns the user if the list or the look shows a member who may use Matrix.
-    fn user_if_member<'e>(&self, person: &'e KeycloakPerson) -> Option<&'e KeycloakUser> {
-        let user = person.user()?;
-        let listed = self.identity.member(&user.id);
-        let is_member = listed.is_some_and(|member| self.table.may_use(member));
-        (is_member || self.may_use_now(person)).then_some(user)
     }
 
     /// Returns whether the look shows a member who may use Matrix.

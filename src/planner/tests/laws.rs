@@ -91,6 +91,7 @@ fn applied(scene: &Scene, plan: &Plan) -> Scene {
         let account = account.expect("an action is about an account");
         account.deactivated_in_mas = false;
         account.state = match (action.kind, plan.disable) {
+            (ActionKind::GrantAdmin | ActionKind::RevokeAdmin, _) => account.state,
             (ActionKind::Activate | ActionKind::Create, _) => ACTIVE,
             (ActionKind::Disable, DisableMode::Deactivate) | (ActionKind::Deactivate, _) => {
                 DISABLED

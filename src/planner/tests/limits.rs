@@ -152,7 +152,7 @@ fn a_plan_that_changes_nothing_exceeds_no_limit() {
     assert_eq!(
         limits.refuse_after(
             &losing(0, 10),
-            Past { disabled: 5, inactive: 5, activated: 5, created: 5, deactivated: 5 }
+            Past { disabled: 5, inactive: 5, activated: 5, created: 5, admins: 5, deactivated: 5 }
         ),
         []
     );

@@ -1,5 +1,6 @@
 //! The rule as examples and as laws. One-line builders make the facts; whole plans are compared.
 
+mod admins;
 mod creations;
 mod directories;
 mod evidence;

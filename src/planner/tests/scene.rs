@@ -14,6 +14,12 @@ pub(super) struct Scene {
     /// The users that an account's weak signs point to.
     pub(super) signs: BTreeMap<String, Vec<SignSeen>>,
     pub(super) members_after: Option<MemberList>,
+    /// The users of `[admins]`, if it is configured.
+    pub(super) admins: Option<MemberList>,
+    /// Answers about users with the groups of `[admins]`, by ID or name.
+    pub(super) admin_people: BTreeMap<String, KeycloakPerson>,
+    /// The administrators of MAS at the second look, if they are others than listed.
+    pub(super) admins_now: Option<Vec<&'static str>>,
 }
 
 pub(super) fn scene() -> Scene {
@@ -33,6 +39,9 @@ pub(super) fn scene() -> Scene {
         errors: BTreeMap::new(),
         signs: BTreeMap::new(),
         members_after: None,
+        admins: None,
+        admin_people: BTreeMap::new(),
+        admins_now: None,
     }
 }
 
@@ -42,6 +51,7 @@ pub(super) const OPEN: Limits = Limits {
     max_disable_percent: 100,
     max_activate: usize::MAX,
     max_create: usize::MAX,
+    max_admin_changes: usize::MAX,
     min_members: 0,
     max_look: usize::MAX,
 };
@@ -220,7 +230,7 @@ impl Scene {
     }
 
     /// Members are who the list says they are; others have to be made known.
-    fn by_id(&self, id: &KeycloakId) -> KeycloakPerson {
+    pub(super) fn by_id(&self, id: &KeycloakId) -> KeycloakPerson {
         let listed = self.facts.members.get(id);
         let name = listed.and_then(|member| Some(member.localpart.as_ref()?.key().into_owned()));
         let by_name = name.and_then(|name| self.people.get(&name));
@@ -249,7 +259,11 @@ impl Scene {
 
     pub(super) fn plan(&self) -> Plan {
         let draft = Draft::new(&self.facts, &self.policy);
-        draft.decide(&self.rechecks(&draft))
+        let mut plan = draft.decide(&self.rechecks(&draft));
+        if let Some(changes) = self.admin_changes(&draft) {
+            changes.add_to(&mut plan);
+        }
+        plan
     }
 }
 

@@ -3,10 +3,12 @@
 use reqwest::StatusCode;
 use serde::Deserialize;
 
+use super::right_events::AdminScope;
 use super::role_events::{self, EventScope};
 use super::{KeycloakReader, Membership};
 use crate::http::HttpError;
 use crate::model::{KeycloakId, Timestamp};
+use crate::readers::AdminReading;
 
 /// Events per request; Keycloak's own default is 100.
 const PAGE: usize = 100;
@@ -79,8 +81,14 @@ pub(super) struct EventRow {
 }
 
 impl EventRow {
-    pub(super) fn event(self, scope: &EventScope<'_>) -> AdminEvent {
-        let about = self.about(scope);
+    /// What changes administrators is found by a complete reading: these events are few.
+    pub(super) fn event(
+        self,
+        scope: &EventScope<'_>,
+        admins: Option<&AdminScope<'_>>,
+    ) -> AdminEvent {
+        let is_about_admins = admins.is_some_and(|admins| admins.is_touched_by(&self));
+        let about = if is_about_admins { About::Everyone } else { self.about(scope) };
         let id = self
             .id
             .unwrap_or_else(|| format!("{} {}", self.operation_type, self.resource_path).into());
@@ -152,15 +160,21 @@ impl KeycloakReader {
     /// Reads the events, newest first, up to the first that is older than `since`; without it, the
     /// newest. It stops once a full reading costs less.
     ///
+    /// Events about the administrators are about everyone.
+    ///
     /// Source: `GET …/admin-events`. New events during the reading move the rest back, so an event
     /// may be seen twice, but none is missed.
     pub async fn events_since(
         &self,
         since: Option<Timestamp>,
         membership: &Membership,
+        admins: Option<&AdminReading>,
     ) -> Result<AdminEvents, HttpError> {
         let scope = EventScope::new(membership);
-        let resources: &[&str] = if membership.has_roles() { &role_events::RESOURCES } else { &[] };
+        let has_roles =
+            membership.has_roles() || admins.is_some_and(|admins| admins.membership.has_roles());
+        let admins = admins.map(|admins| AdminScope::new(&admins.users, &admins.membership));
+        let resources: &[&str] = if has_roles { &role_events::RESOURCES } else { &[] };
         let resources = RESOURCES.iter().chain(resources).map(|kind| ("resourceTypes", *kind));
         let resources: Vec<_> = resources.collect();
         let mut events: Vec<AdminEvent> = Vec::new();
@@ -169,7 +183,7 @@ impl KeycloakReader {
             let query = [&resources[..], &[("first", &first), ("max", &max)]].concat();
             let page: Vec<EventRow> = self.get(&["admin-events"], &query).await?;
             let is_last = page.len() < PAGE;
-            events.extend(page.into_iter().map(|row| row.event(&scope)));
+            events.extend(page.into_iter().map(|row| row.event(&scope, admins.as_ref())));
             let reaches = |event: &AdminEvent| since.is_some_and(|since| event.at < since);
             let whole = is_last || events.last().is_some_and(reaches);
             if whole || since.is_none() || events.len() >= MOST {
@@ -200,7 +214,7 @@ mod tests {
         let group = |id: &&str| Group { id: (*id).into(), path: "/a".into() };
         let groups = ours.iter().map(group).collect();
         let membership = Membership { groups, ..Membership::unread(&source) };
-        row.event(&EventScope::new(&membership)).about
+        row.event(&EventScope::new(&membership), None).about
     }
 
     fn about(kind: &str, operation: &str, path: &str, subgroups: bool) -> About {

@@ -16,6 +16,7 @@ mod owners;
 mod page_requests;
 mod person;
 mod providers;
+mod right_events;
 mod role_events;
 mod roles;
 mod stale_groups;

@@ -147,7 +147,7 @@ mod tests {
         let row: EventRow = serde_json::from_value(row).expect("a row");
         let source = MemberSource { roles: vec!["user".to_owned()], ..MemberSource::default() };
         let membership = Membership { roles: vec![role], ..Membership::unread(&source) };
-        row.event(&EventScope::new(&membership)).about
+        row.event(&EventScope::new(&membership), None).about
     }
 
     fn alice(hint: MembershipHint) -> About {

@@ -25,7 +25,7 @@ const WITNESSES: usize = 3;
 
 /// For each group, enabled users of each directory that are listed in that very group. They have
 /// the lowest IDs, so that the same lists give the same witnesses.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Witnesses(BTreeMap<Box<str>, BTreeMap<ArcStr, BTreeSet<KeycloakId>>>);
 
 impl Witnesses {

@@ -69,6 +69,7 @@ impl MasReader {
             user_id: Localpart::from(user.attributes.username.clone()).on(&self.server_name),
             state: user.attributes.state(),
             admin: user.attributes.admin,
+            mas_admin: user.attributes.admin.into(),
             bot: false,
             deactivated_in_mas: user.attributes.deactivated_at.is_some(),
             links,
@@ -90,6 +91,17 @@ impl MasReader {
             futures_util::future::try_join(users, self.links_wanted(wanted)).await?;
         links.need_users(users.len())?;
         Ok(UsersByName::new(users, texts, links))
+    }
+
+    /// Returns the administrators of MAS.
+    ///
+    /// Source: `GET /users?filter[admin]=true`. MAS ignores filters that it does not know (trap
+    /// 42), so each row is checked.
+    pub async fn admins(&self) -> Result<Vec<Localpart>, HttpError> {
+        let to_name = |user: Resource<UserAttributes>| {
+            user.attributes.admin.then(|| Localpart::from(user.attributes.username))
+        };
+        self.mas.list(&["users"], &[("filter[admin]", "true")], to_name, |_, _| {}).await
     }
 
     async fn links_wanted(&self, wanted: LinksOf<'_>) -> Result<LinkList, HttpError> {

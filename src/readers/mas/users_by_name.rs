@@ -47,6 +47,7 @@ impl FoundInMas {
                 account.state = user.state.in_mas_and(account.state);
                 account.deactivated_in_mas = user.state.deactivated;
                 account.admin |= user.admin;
+                account.mas_admin = user.admin.into();
                 account.links = user.links;
             }
         }

@@ -6,7 +6,7 @@ use serde::de::Error as _;
 use super::{AccountRow, SynapseReader};
 use crate::http::{HttpError, Missing, none_if_missing};
 use crate::model::{
-    Account, AccountDetail, Existence, InMas, Links, Remembered, ServerText, UserId,
+    Account, AccountDetail, Existence, InMas, Links, MasAdmin, Remembered, ServerText, UserId,
 };
 
 #[derive(Debug, Deserialize)]
@@ -46,6 +46,7 @@ impl SynapseReader {
             user_id,
             state,
             admin,
+            mas_admin: MasAdmin::Unknown,
             bot,
             mas: InMas::NotAsked,
             deactivated_in_mas: false,

@@ -15,8 +15,8 @@ use serde::Deserialize;
 use crate::config::SynapseConfig;
 use crate::http::{Api, Credentials, HttpError};
 use crate::model::{
-    Account, AccountState, InMas, Links, NotAUserId, Remembered, Server, ServerName, Timestamp,
-    UserId,
+    Account, AccountState, InMas, Links, MasAdmin, NotAUserId, Remembered, Server, ServerName,
+    Timestamp, UserId,
 };
 
 /// Reads one homeserver, and cannot write.
@@ -84,6 +84,7 @@ impl<T: Deref<Target = str>> AccountRow<T> {
             user_id,
             state,
             admin: self.admin,
+            mas_admin: MasAdmin::Unknown,
             bot,
             mas: InMas::NotAsked,
             deactivated_in_mas: false,

@@ -109,6 +109,9 @@ fn keycloak_state(world: &World) -> Result<keycloak::KeycloakState, StandInError
 }
 
 fn add_people(realm: &mut keycloak::Realm, world: &World) -> Result<(), StandInError> {
+    realm.add_role("realm-management:manage-users");
+    realm.add_role("realm-management:realm-admin");
+    realm.add_to_composite("realm-management:realm-admin", "realm-management:manage-users");
     for path in &world.groups {
         realm.add_group(path);
     }

@@ -10,7 +10,10 @@ fn words_of_the_file_stay_as_they_are() {
     assert_eq!(RunResult::words(), ["in_step", "incomplete", "refused", "failed", "locked"]);
     assert_eq!(OutcomeKind::words(), ["done", "scheduled", "failed", "skipped"]);
     assert_eq!(runs::HarmlessFailure::words(), ["user_not_found", "untouched", "not_rechecked"]);
-    assert_eq!(ActionKind::words(), ["activate", "disable", "deactivate", "create"]);
+    assert_eq!(
+        ActionKind::words(),
+        ["activate", "disable", "deactivate", "create", "grant_admin", "revoke_admin"]
+    );
     assert_eq!(DisableMode::words(), ["deactivate", "lock"]);
     assert_eq!(WriterKind::words(), ["mas-cli", "mas-api"]);
     assert_eq!(Tie::words(), ["link", "external_id", "name", "restored"]);

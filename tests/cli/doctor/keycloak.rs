@@ -2,10 +2,12 @@
 
 use matrix_keycloak_sync::model::Server;
 use matrix_keycloak_sync::standins::keycloak::StorageProvider;
-use matrix_keycloak_sync::standins::{Fault, World};
+use matrix_keycloak_sync::standins::{Fault, RunningWorld, World};
 
 use super::{Findings, by_client, doctor};
-use crate::harness::{group, own_error, program, proxy_page, started, the_table};
+use crate::harness::{
+    BY_BOTH, group, own_error, program, program_by, proxy_page, started, the_table,
+};
 use crate::snapshots::assert_snapshot;
 use crate::tls::{Authority, TlsFront};
 
@@ -165,4 +167,48 @@ async fn error_of_keycloak_is_not_taken_for_a_missing_right_to_see_the_version()
     let fault = own_error(Server::Keycloak, 500, "unknown_error");
     world.keycloak.faults().on("/admin/serverinfo").answer(fault);
     doctor(by_client(&world)).ailing_is(&["keycloak version problem"]);
+}
+
+const ADMINS: &str = "[admins]\ngroups = [\"matrix-admins\"]\n";
+
+/// Ann is to be an administrator of Matrix; Ben administers the realm.
+async fn with_admins() -> RunningWorld {
+    let world = ["ann", "ben"].into_iter().fold(the_table(), World::user);
+    let world = world.group("/matrix-admins").service_roles(&[
+        "view-users",
+        "view-realm",
+        "view-events",
+        "view-clients",
+    ]);
+    let world = started(world).await;
+    let mut keycloak = world.keycloak.state();
+    let realm = keycloak.realm("corp");
+    realm.join("ann", "/matrix-admins");
+    realm.give_role("ben", "realm-management:realm-admin");
+    drop(keycloak);
+    world
+}
+
+#[tokio::test]
+async fn administrators_and_who_can_make_them_are_listed() {
+    let world = with_admins().await;
+    let shown = ["keycloak admins", "keycloak admin editors"];
+    doctor(program_by(&world, BY_BOTH, ADMINS)).matches(&shown, "doctor_admins");
+    world.keycloak.state().realm("corp").leave("ann", "/matrix-admins");
+    doctor(program_by(&world, BY_BOTH, ADMINS)).ailing_is(&["keycloak admins warning"]);
+}
+
+#[tokio::test]
+async fn who_can_make_administrators_is_not_known_without_the_permission() {
+    let world = with_admins().await;
+    world.keycloak.faults().on("/clients").answer(own_error(Server::Keycloak, 403, "forbidden"));
+    let found = doctor(program_by(&world, BY_BOTH, ADMINS)).ailing_is(&[]);
+    let shown = found.shown(&["keycloak admin editors"]);
+    assert!(shown.starts_with("keycloak admin editors skipped\n"), "{shown}");
+}
+
+#[tokio::test]
+async fn missing_group_of_administrators_is_a_problem() {
+    let world = started(the_table()).await;
+    doctor(program_by(&world, BY_BOTH, ADMINS)).ailing_matches("doctor_missing_group_of_admins");
 }

@@ -5,7 +5,7 @@ use matrix_keycloak_sync::standins::keycloak::Realm;
 use matrix_keycloak_sync::standins::{RunningWorld, World};
 
 use super::watching::{IN_STEP, Watching};
-use super::{becomes, watching};
+use super::{becomes, until_so, watching};
 use crate::harness::{NO_LIMITS, account, everyone, started};
 
 const ROLE: &str = "[keycloak]\nroles = [\"matrix-user\"]\n";
@@ -107,4 +107,18 @@ async fn change_of_an_unrelated_role_disables_no_one() {
     watching.has_run(IN_STEP, 2).await;
     assert_eq!(everyone(&world), before);
     assert_eq!(watching.runs("kind=\"full\"").await, 1, "{}", watching.log());
+}
+
+#[tokio::test]
+async fn administrator_who_leaves_the_group_loses_the_right_within_seconds() {
+    let world = started(in_step().group("/admins").member_of("/admins", "bob")).await;
+    world.mas.state().user_mut("alice").expect("seeded").admin = true;
+    world.mas.state().user_mut("bob").expect("seeded").admin = true;
+    change(&world, |realm| realm.silently(|realm| realm.join("alice", "/admins")));
+    let _watching =
+        watching(&world, &format!("{ROLE}{NO_LIMITS}[admins]\ngroups = [\"/admins\"]\n")).await;
+    change(&world, |realm| realm.leave("alice", "/admins"));
+    until_so("alice has no right", async || !world.parts_of("alice").mas_admin).await;
+    assert!(world.parts_of("bob").mas_admin);
+    assert_eq!(world.state_of("alice"), account(false, false));
 }

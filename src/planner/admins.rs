@@ -1,0 +1,304 @@
+//! Decides who is an administrator in MAS (`[admins]`): the enabled users of these groups and
+//! roles, and no other. Whose account it is follows from the same evidence as everywhere, with
+//! these users in the place of the members.
+
+use std::collections::HashSet;
+
+use super::decision_table::{DecisionTable, Opinion};
+use super::draft::{Draft, why_not};
+use super::identity::{Holder, Identity};
+use super::policy::{AdminRules, Policy, Revoke};
+use super::second_look::{Right, SecondLook};
+use super::{AskFirst, Facts, Rechecks, ToRecheck, Verdict};
+use crate::model::{Account, Localpart, MasAdmin, UserId};
+use crate::plan::{Action, ActionKind, Kept, KeptReason, NotRechecked, Plan, Reason, Skip};
+
+/// The changes of administrators before the second look.
+#[derive(Debug)]
+pub struct AdminDraft<'f> {
+    rules: AdminRules,
+    /// The reading with the users of `[admins]` as members.
+    table: DecisionTable<'f>,
+    identity: Identity<'f>,
+    /// The lists of members, which say who may use Matrix.
+    members: DecisionTable<'f>,
+    /// Sorted by localpart, then by the whole ID.
+    changes: Vec<AdminChange<'f>>,
+}
+
+/// An account whose owner would get or lose the right.
+#[derive(Debug)]
+struct AdminChange<'f> {
+    account: &'f Account,
+    holder: Holder<'f>,
+    kind: ActionKind,
+}
+
+/// What the second look at administrators found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminsSeen {
+    /// About the users of `[admins]`, as [`Rechecks`] are about the members.
+    pub rechecks: Rechecks,
+    /// The administrators of MAS after that, without regard to case.
+    pub admins: HashSet<Box<str>>,
+}
+
+/// The changes of administrators with the second look, for a plan.
+#[derive(Debug)]
+pub struct AdminChanges {
+    actions: Vec<Action>,
+    contradictions: usize,
+    /// The accounts whose right stays because it is not clear who owns them, or who they are now.
+    unclear: Vec<UserId>,
+    /// The administrators whose accounts are active.
+    in_office: HashSet<UserId>,
+    /// The same, and those whose names differ from another account's only in case: MAS may mean
+    /// either.
+    may_be_in_office: HashSet<UserId>,
+    min_admins: usize,
+}
+
+impl<'f> AdminDraft<'f> {
+    /// Compares the users of `[admins]` with the administrators of MAS. `facts` are those of
+    /// `members` with these users as members; only whose account is a member's and active gets the
+    /// right.
+    #[must_use]
+    pub fn new(
+        members: &Draft<'f>,
+        facts: &'f Facts,
+        policy: &'f Policy,
+        rules: AdminRules,
+    ) -> Self {
+        let (table, identity) = (DecisionTable { facts, policy }, Identity::new(facts, policy));
+        let of_members = DecisionTable { facts: members.table.facts, policy: members.table.policy };
+        let mut draft = Self { rules, table, identity, members: of_members, changes: Vec::new() };
+        let of_members = &members.table.facts.accounts;
+        for (account, of_member) in facts.accounts.iter().zip(of_members) {
+            let is_active_members =
+                || matches!(members.opinion(of_member), Opinion::Settled(Verdict::MemberActive));
+            let holder = draft.identity.holder(account);
+            let kind = match (account.mas_admin, draft.is_wanted(&holder)) {
+                (MasAdmin::No, true) if is_active_members() => ActionKind::GrantAdmin,
+                (mas_admin, false)
+                    if (mas_admin == MasAdmin::Yes || draft.is_half_revoked(account))
+                        && draft.may_be_revoked(account) =>
+                {
+                    ActionKind::RevokeAdmin
+                }
+                _ => continue,
+            };
+            // MAS may mean the other one.
+            let is_alone = draft.identity.same_name(account).is_empty();
+            if account.is_on(&facts.server_name) && is_alone {
+                draft.changes.push(AdminChange { account, holder, kind });
+            }
+        }
+        draft.changes.sort_by_key(|change| &change.account.user_id);
+        draft
+    }
+
+    fn is_wanted(&self, holder: &Holder<'f>) -> bool {
+        match holder {
+            Holder::Tied { member, .. } => member.is_some_and(|member| self.table.may_use(member)),
+            Holder::Named(named) => named.iter().any(|member| self.table.may_use(member)),
+            Holder::Contested { .. } | Holder::Unclaimed => false,
+        }
+    }
+
+    /// Returns whether this program has begun to take the right, and sessions that use it may be open.
+    fn is_half_revoked(&self, account: &Account) -> bool {
+        self.table.facts.memory.revocations.contains(&account.user_id)
+    }
+
+    fn may_be_revoked(&self, account: &Account) -> bool {
+        self.rules.revoke == Revoke::Yes
+            && !self.table.facts.token_owners.include(account)
+            && !self.table.policy.protect.covers(account.localpart())
+    }
+
+    /// Returns the accounts that only Synapse marks as administrators (trap 48), and whose owners are
+    /// not in `[admins]`. No writer can take this mark. Owners of tokens need it.
+    pub fn marked_by_synapse(&self) -> impl Iterator<Item = &'f UserId> {
+        let accounts = self.table.facts.accounts.iter().filter(|account| {
+            account.admin
+                && account.mas_admin == MasAdmin::No
+                && self.may_be_revoked(account)
+                && !self.is_wanted(&self.identity.holder(account))
+        });
+        accounts.map(|account| &account.user_id)
+    }
+
+    /// Returns the accounts whose right would change, to recheck them and their users.
+    pub fn to_recheck(&self) -> impl Iterator<Item = ToRecheck> {
+        self.changes.iter().map(|AdminChange { account, holder, kind }| ToRecheck {
+            kind: *kind,
+            ..ToRecheck::with_holder(account, holder, AskFirst::Both)
+        })
+    }
+
+    /// Returns no change, only the administrators by the list, so that the last ones are kept.
+    #[must_use]
+    pub fn no_changes(&self) -> AdminChanges {
+        AdminChanges {
+            actions: Vec::new(),
+            contradictions: 0,
+            unclear: Vec::new(),
+            in_office: self.in_office(None).collect(),
+            may_be_in_office: self.may_be_in_office(None).map(|it| it.user_id.clone()).collect(),
+            min_admins: self.rules.min_admins,
+        }
+    }
+
+    /// Decides with the second look. If it failed as a whole, every change is skipped for this
+    /// reason.
+    #[must_use]
+    pub fn decide(&self, seen: &Result<AdminsSeen, String>) -> AdminChanges {
+        let mut decided = self.no_changes();
+        match seen {
+            Ok(seen) => self.decide_each(seen, &mut decided),
+            Err(why) => {
+                let skipped = |change: &AdminChange<'_>| {
+                    let skip = Skip::NotSeen(NotRechecked::Failed(why.clone()));
+                    Action { skipped: Some(skip), ..change.action() }
+                };
+                decided.actions.extend(self.changes.iter().map(skipped));
+            }
+        }
+        decided
+    }
+
+    fn decide_each(&self, seen: &AdminsSeen, decided: &mut AdminChanges) {
+        let AdminsSeen { rechecks, admins } = seen;
+        let second = SecondLook::new(&self.table, &self.identity, rechecks);
+        let changes = self.changes.iter().map(|change| (change.account, &change.holder));
+        let directories = second.directories(rechecks, changes);
+        decided.in_office = self.in_office(Some(admins)).collect();
+        let may_be = self.may_be_in_office(Some(admins));
+        decided.may_be_in_office = may_be.map(|account| account.user_id.clone()).collect();
+        for change in &self.changes {
+            let AdminChange { account, holder, kind } = change;
+            let evidence = match rechecks.recheck(&account.user_id) {
+                Some(Ok(evidence)) => evidence,
+                failed => {
+                    let skipped = Some(Skip::NotSeen(why_not(failed, rechecks)));
+                    decided.actions.push(Action { skipped, ..change.action() });
+                    continue;
+                }
+            };
+            decided.contradictions += usize::from(second.contradicts(account, holder, evidence));
+            let has_right = admins.contains(&*account.localpart().key());
+            let right = second.right(account, holder, evidence, &directories);
+            if right == Right::Unclear {
+                decided.unclear.push(account.user_id.clone());
+            }
+            let is_members = || {
+                let mut owners = second.owners(account, holder, evidence).into_iter();
+                owners.all(|id| {
+                    let member = self.members.facts.members.get(&id);
+                    member.is_some_and(|member| self.members.may_use(member))
+                })
+            };
+            let is_confirmed = if *kind == ActionKind::GrantAdmin {
+                right == Right::Wanted
+                    && !has_right
+                    && evidence.account.seen().is_active()
+                    && is_members()
+            } else {
+                right == Right::NotWanted && (has_right || self.is_half_revoked(account))
+            };
+            if is_confirmed {
+                let evidence = Some(evidence.clone());
+                decided.actions.push(Action { evidence, ..change.action() });
+            }
+        }
+    }
+
+    /// Returns the administrators who can log in, except those of two names that differ only in case.
+    fn in_office(&self, admins: Option<&HashSet<Box<str>>>) -> impl Iterator<Item = UserId> {
+        let admins = self.may_be_in_office(admins);
+        let alone = admins.filter(|account| self.identity.same_name(account).is_empty());
+        alone.map(|account| account.user_id.clone())
+    }
+
+    /// Returns the administrators who can log in: by the list of accounts, and by MAS's list of
+    /// administrators afterwards, if it was read.
+    fn may_be_in_office(
+        &self,
+        admins: Option<&HashSet<Box<str>>>,
+    ) -> impl Iterator<Item = &'f Account> {
+        self.table.facts.accounts.iter().filter(move |account| {
+            account.mas_admin == MasAdmin::Yes
+                && account.is_on(&self.table.facts.server_name)
+                && account.can_log_in()
+                && admins.is_none_or(|admins| admins.contains(&*account.localpart().key()))
+        })
+    }
+}
+
+impl AdminChange<'_> {
+    fn action(&self) -> Action {
+        Action {
+            kind: self.kind,
+            user_id: self.account.user_id.clone(),
+            mas_id: self.account.mas.id().cloned(),
+            reason: match self.kind {
+                ActionKind::GrantAdmin => Reason::InAdminGroup,
+                _ => Reason::NotInAdminGroup,
+            },
+            since: None,
+            new: None,
+            before: self.account.state,
+            evidence: None,
+            approval: None,
+            mark: None,
+            skipped: None,
+        }
+    }
+}
+
+impl AdminChanges {
+    /// Returns the accounts whose right stays as it is because the evidence is not clear.
+    #[must_use]
+    pub fn unclear(&self) -> &[UserId] {
+        &self.unclear
+    }
+
+    /// Adds the changes to a plan. Those who would leave fewer administrators than
+    /// `admins.min_admins` keep the right, and their accounts (`policy.protect_admins = false`); who
+    /// gets it in this run or is disabled by it does not count. An account that the plan changes
+    /// otherwise waits for the next run.
+    pub fn add_to(self, plan: &mut Plan) {
+        let changed: HashSet<_> =
+            plan.actions.iter().map(|action| action.user_id.clone()).collect();
+        let mut left = self.in_office.difference(&changed).count();
+        plan.actions.retain(|action| {
+            let is_disabled =
+                action.skipped.is_none() && self.may_be_in_office.contains(&action.user_id);
+            if !is_disabled || left >= self.min_admins {
+                return true;
+            }
+            left += usize::from(self.in_office.contains(&action.user_id));
+            plan.unchanged += 1;
+            plan.kept.push(Kept::new(action.localpart().clone(), KeptReason::LastAdmin));
+            false
+        });
+        for action in self.actions {
+            if changed.contains(&action.user_id) {
+                continue;
+            }
+            let is_counted = action.kind == ActionKind::RevokeAdmin
+                && action.skipped.is_none()
+                && self.in_office.contains(&action.user_id);
+            if is_counted && left <= self.min_admins {
+                let localpart: Localpart = action.localpart().clone();
+                plan.kept.push(Kept::new(localpart, KeptReason::LastAdmin));
+                continue;
+            }
+            left -= usize::from(is_counted);
+            plan.actions.push(action);
+        }
+        plan.contradictions += self.contradictions;
+        plan.actions.sort_by(|one, other| one.user_id.cmp(&other.user_id));
+        plan.kept.sort_by(|one, other| one.localpart.cmp(&other.localpart));
+    }
+}

@@ -1,0 +1,334 @@
+//! Administrators by group and role: who gets the right, who loses it, and that one is left.
+
+use super::*;
+use crate::model::{MasAdmin, Owner, Tie};
+
+impl Scene {
+    /// `[admins]` is configured, and has these users.
+    fn admins(mut self, users: &[(&str, &str)]) -> Self {
+        let user = |(id, name): &(&str, &str)| Member {
+            id: (*id).into(),
+            localpart: Some((*name).into()),
+            enabled: true,
+            federation_link: None,
+            signs: Signs::default(),
+        };
+        self.admins = Some(users.iter().map(user).collect::<Vec<_>>().into());
+        self.policy(|policy| {
+            policy.admins = Some(AdminRules { revoke: Revoke::Yes, min_admins: 1 });
+        })
+    }
+
+    fn in_mas(self, name: &str, state: AccountState, mas_admin: MasAdmin) -> Self {
+        self.account_with(name, state, |account| {
+            account.mas_admin = mas_admin;
+            account.admin = mas_admin == MasAdmin::Yes;
+            account.mas = InMas::Known("01ABC".into());
+        })
+    }
+
+    /// Keycloak's answer about a user, with the groups of `[admins]`.
+    fn seen_as(mut self, key: &str, person: KeycloakPerson) -> Self {
+        self.admin_people.insert(key.to_owned(), person);
+        self
+    }
+
+    /// Returns the changes of administrators. Users who are in none of `[admins]` are known as such.
+    pub(super) fn admin_changes(&self, draft: &Draft<'_>) -> Option<AdminChanges> {
+        let mut view = self.clone();
+        let members = std::mem::replace(&mut view.facts.members, self.admins.clone()?);
+        for member in &members {
+            if view.facts.members.get(&member.id).is_none() {
+                let name = member.localpart.as_ref().expect("a name").key().into_owned();
+                view.people.insert(name, known(true, false, None));
+                view.people.insert(member.id.text().into_owned(), known(true, false, None));
+            }
+        }
+        view.people.extend(self.admin_people.clone());
+        let policy = self.policy.of_admins();
+        let rules = self.policy.admins?;
+        let admin_draft = AdminDraft::new(draft, &view.facts, &policy, rules);
+        let recheck = |account: &ToRecheck| {
+            let mut evidence = view.recheck(account)?;
+            let ids = evidence.account.external_ids.iter();
+            let ids: Vec<KeycloakId> = ids.map(|id| id.raw().into()).collect();
+            let answers = ids.into_iter().map(|id| {
+                let user = view.by_id(&id);
+                Answer { asked: Question::ExternalId(id), user }
+            });
+            evidence.keycloak.extend(answers.filter(|answer| !answer.user.is_unknown()));
+            Ok(evidence)
+        };
+        let answers = admin_draft.to_recheck().map(|it| (it.user_id.clone(), recheck(&it)));
+        let rechecks = Rechecks::Taken { answers: answers.collect(), members_after: None };
+        let listed = || {
+            let admins = view.facts.accounts.iter().filter(|it| it.mas_admin == MasAdmin::Yes);
+            admins.map(|account| account.localpart().key().into()).collect()
+        };
+        let now = self.admins_now.as_ref();
+        let admins = now.map_or_else(listed, |now| now.iter().map(|name| (*name).into()).collect());
+        Some(admin_draft.decide(&Ok(AdminsSeen { rechecks, admins })))
+    }
+
+    fn rules(self, revoke: Revoke, min_admins: usize) -> Self {
+        self.policy(|policy| policy.admins = Some(AdminRules { revoke, min_admins }))
+    }
+}
+
+/// Ada and Bob are members. Ada is in a group of administrators, and Bob is one in MAS.
+fn both() -> Scene {
+    let scene = scene().listed_as("a", "ada", true, None).listed_as("b", "bob", true, None);
+    let scene = scene.in_mas("ada", ACTIVE, MasAdmin::No).in_mas("bob", ACTIVE, MasAdmin::Yes);
+    // Boss stays one, so that Bob is not the last.
+    let scene = scene.listed_as("c", "boss", true, None).in_mas("boss", ACTIVE, MasAdmin::Yes);
+    scene.admins(&[("a", "ada"), ("c", "boss")])
+}
+
+fn changes(scene: &Scene) -> (Vec<String>, Vec<(String, KeptReason)>) {
+    let plan = scene.plan();
+    let change = |(kind, name, reason): (ActionKind, String, Reason)| match (kind, reason) {
+        (ActionKind::GrantAdmin, Reason::InAdminGroup) => format!("+{name}"),
+        (ActionKind::RevokeAdmin, Reason::NotInAdminGroup) => format!("-{name}"),
+        (kind, _) => format!("{kind:?} {name}"),
+    };
+    (actions(&plan).into_iter().map(change).collect(), kept(&plan))
+}
+
+fn admin_changes(scene: &Scene) -> Vec<String> {
+    let (changes, _) = changes(scene);
+    changes.into_iter().filter(|change| change.starts_with(['+', '-'])).collect()
+}
+
+fn nothing() -> (Vec<String>, Vec<(String, KeptReason)>) {
+    (vec![], vec![])
+}
+
+#[test]
+fn users_of_the_groups_get_the_right_and_others_lose_it() {
+    assert_eq!(changes(&both()), (vec!["+ada".to_owned(), "-bob".to_owned()], vec![]));
+    let summary = both().plan().summary();
+    assert_eq!((summary.grant_admin, summary.revoke_admin, summary.unchanged), (1, 1, 3));
+}
+
+#[test]
+fn without_the_section_no_administrator_changes() {
+    assert_eq!(changes(&both().policy(|policy| policy.admins = None)), nothing());
+}
+
+#[test]
+fn right_is_only_taken_if_configured() {
+    assert_eq!(changes(&both().rules(Revoke::No, 1)).0, ["+ada"]);
+}
+
+#[test]
+fn last_administrators_keep_the_right() {
+    let last = |min_admins| changes(&both().rules(Revoke::Yes, min_admins));
+    let bob = vec![("bob".to_owned(), KeptReason::LastAdmin)];
+    assert_eq!(last(2), (vec!["+ada".to_owned()], bob.clone()));
+    assert_eq!(last(1).0, ["+ada", "-bob"]);
+    let plan = both().rules(Revoke::Yes, 2).plan();
+    assert_eq!((plan.kept.len(), plan.summary().kept), (1, 0));
+    // Who gets the right in this run does not count yet, and neither does a disabled account.
+    let alone = scene().listed_as("a", "ada", true, None).in_mas("ada", ACTIVE, MasAdmin::No);
+    let alone = alone.listed_as("b", "bob", true, None).in_mas("bob", ACTIVE, MasAdmin::Yes);
+    let alone = alone.in_mas("gone", DISABLED, MasAdmin::Yes).user("gone");
+    let alone = alone.admins(&[("a", "ada")]);
+    assert_eq!(changes(&alone), (vec!["+ada".to_owned(), "-gone".to_owned()], bob));
+}
+
+#[test]
+fn owner_of_a_token_and_protected_accounts_keep_the_right() {
+    let protect = |policy: &mut Policy| {
+        policy.protect = Protection::new(&["bob".to_owned()]).expect("valid");
+    };
+    assert_eq!(changes(&both().policy(protect)).0, ["+ada"]);
+    let mut owner = both();
+    owner.facts.token_owners.synapse = Some(Localpart::from("bob").on(&"example.org".into()));
+    assert_eq!(changes(&owner).0, ["+ada"]);
+}
+
+#[test]
+fn right_changes_only_if_the_second_look_agrees() {
+    let still_in = both().seen_as("bob", known(true, true, None));
+    assert_eq!(
+        (changes(&still_in).0, still_in.plan().contradictions),
+        (vec!["+ada".to_owned()], 1)
+    );
+    let left = both().seen_as("a", known(true, false, None));
+    assert_eq!(changes(&left).0, ["-bob"]);
+    let disabled = both().seen_as("a", known(false, true, None));
+    assert_eq!(changes(&disabled).0, ["-bob"]);
+    let now = |admins: &[&'static str]| {
+        let mut scene = both();
+        scene.admins_now = Some(admins.to_vec());
+        changes(&scene).0
+    };
+    assert_eq!(now(&["ada", "bob", "boss"]), ["-bob"]);
+    assert_eq!(now(&["boss"]), ["+ada"]);
+    let locked = both().detail("ada", |seen| seen.state = LOCKED);
+    assert_eq!(changes(&locked).0, ["-bob"]);
+}
+
+#[test]
+fn account_that_is_not_a_members_gets_no_right() {
+    let scene = scene().admins(&[("a", "ada")]).user("ada").in_mas("ada", ACTIVE, MasAdmin::No);
+    assert!(changes(&scene).0.iter().all(|change| !change.starts_with('+')));
+    let mut disabled = scene.clone().listed_as("a", "ada", true, None);
+    disabled.facts.accounts[0].state = DISABLED;
+    assert!(changes(&disabled).0.iter().all(|change| !change.starts_with('+')));
+}
+
+#[test]
+fn administrator_out_of_the_groups_keeps_the_right_while_in_those_of_administrators() {
+    let scene = scene().admins(&[("a", "ada")]).user("ada").in_mas("ada", ACTIVE, MasAdmin::Yes);
+    let scene = scene.rules(Revoke::Yes, 0);
+    assert_eq!(changes(&scene), (vec![], kept_as("ada", KeptReason::Admin)));
+}
+
+#[test]
+fn name_that_another_user_has_too_gives_no_right() {
+    let mut stranger = both();
+    stranger.policy.matching = Matching::Localpart;
+    // The account was once linked to another user.
+    stranger.facts.accounts[0].remember(Owner { id: "z".into(), tie: Tie::Link });
+    assert_eq!(changes(&stranger).0, ["-bob"]);
+    let disabled_namesake = both().admins(&[("a", "ada"), ("a2", "Ada"), ("c", "boss")]);
+    let disabled_namesake = disabled_namesake.seen_as("a2", known(false, true, None));
+    assert_eq!(changes(&disabled_namesake).0, ["-bob"]);
+}
+
+#[test]
+fn name_of_an_administrator_keeps_the_right_whoever_has_it_too() {
+    let scene = both().admins(&[("b2", "bob"), ("c", "boss")]);
+    assert_eq!(changes(&scene).0, [""; 0]);
+}
+
+#[test]
+fn accounts_whose_names_differ_only_in_case_keep_what_they_have() {
+    let scene = both().in_mas("Bob", ACTIVE, MasAdmin::Yes).in_mas("Ada", ACTIVE, MasAdmin::No);
+    assert_eq!(admin_changes(&scene), [""; 0]);
+}
+
+#[test]
+fn external_id_of_another_user_gives_no_right() {
+    let scene = both().detail("ada", |seen| {
+        seen.external_ids = vec!["z".into()];
+    });
+    assert_eq!(changes(&scene).0, ["+ada", "-bob"], "not a user of the realm");
+    let mut other = scene.seen_as("z", known(true, false, None));
+    assert_eq!(changes(&other).0, ["-bob"]);
+    other.policy.matching = Matching::Localpart;
+    assert_eq!(changes(&other).0, ["-bob"]);
+}
+
+#[test]
+fn administrator_whose_directory_may_be_down_keeps_the_right() {
+    let mut scene = both().seen_as("bob", known(false, false, Some("ldap")));
+    scene.facts.providers = Some(vec!["ldap".into()]);
+    assert_eq!(changes(&scene).0, ["+ada"]);
+    // A user that Keycloak does not know may be in the directory, too.
+    let unknown = scene.clone().seen_as("bob", KeycloakPerson::Unknown);
+    assert_eq!(changes(&unknown).0, ["+ada"]);
+    let mut without = unknown;
+    without.facts.providers = Some(Vec::new());
+    assert_eq!(changes(&without).0, ["+ada", "-bob"]);
+}
+
+#[test]
+fn administrators_who_lose_the_account_or_the_right_meanwhile_are_not_left() {
+    let boss_is_none = |scene: &mut Scene| scene.admins_now = Some(vec!["bob"]);
+    let mut scene = both();
+    boss_is_none(&mut scene);
+    assert_eq!(changes(&scene), (vec!["+ada".to_owned()], kept_as("bob", KeptReason::LastAdmin)));
+    // Boss is in no group any more, and is disabled by the same plan.
+    let mut scene = both().user("boss").seen("c", known(true, false, None));
+    scene.facts.members.remove(&"c".into());
+    scene.policy.protect_admins = false;
+    let (actions, kept) = changes(&scene);
+    assert_eq!(actions, ["+ada", "Disable boss"]);
+    assert_eq!(kept, kept_as("bob", KeptReason::LastAdmin));
+}
+
+#[test]
+fn last_administrators_are_not_disabled_either() {
+    let leave = |scene: Scene, name: &str, id: &str| {
+        let mut scene = scene.user(name).seen(id, known(true, false, None));
+        scene.facts.members.remove(&id.into());
+        scene.policy.protect_admins = false;
+        scene
+    };
+    let scene = leave(leave(both(), "bob", "b"), "boss", "c");
+    let (actions, kept) = changes(&scene);
+    assert_eq!(actions, ["+ada", "Disable boss"]);
+    assert_eq!(kept, kept_as("bob", KeptReason::LastAdmin));
+    let summary = scene.plan().summary();
+    assert_eq!((summary.disable, summary.unchanged, summary.kept), (1, 2, 0));
+    let two = scene.clone().rules(Revoke::Yes, 2);
+    assert_eq!(changes(&two).0, ["+ada"]);
+    // Without changes of the right, too.
+    let only = scene.admins(&[("c", "boss"), ("b", "bob")]);
+    assert_eq!(
+        changes(&only),
+        (vec!["Disable boss".to_owned()], kept_as("bob", KeptReason::LastAdmin))
+    );
+}
+
+#[test]
+fn account_that_the_plan_disables_loses_the_right_in_the_next_run() {
+    let mut scene = both().user("bob").seen("b", known(true, false, None));
+    scene.facts.members.remove(&"b".into());
+    assert_eq!(
+        changes(&scene),
+        (vec!["+ada".into(), "-bob".into()], kept_as("bob", KeptReason::Admin))
+    );
+    scene.policy.protect_admins = false;
+    assert_eq!(changes(&scene).0, ["+ada", "Disable bob"]);
+}
+
+#[test]
+fn link_decides_whose_right_it_is() {
+    let linked = |id: &str| {
+        let mut scene = both();
+        scene.facts.accounts[1].links = [id.into()].into_iter().collect();
+        changes(&scene).0
+    };
+    assert_eq!(linked("c"), ["+ada"]);
+    assert_eq!(linked("b"), ["+ada", "-bob"]);
+}
+
+#[test]
+fn right_whose_sessions_may_be_open_is_taken_again() {
+    let taken = || {
+        let scene = both().listed_as("z", "zoe", true, None);
+        let mut scene = scene.in_mas("zoe", ACTIVE, MasAdmin::No);
+        let zoe = Localpart::from("zoe").on(&scene.facts.server_name);
+        scene.facts.memory.revocations.insert(zoe);
+        scene
+    };
+    assert!(admin_changes(&taken()).contains(&"-zoe".to_owned()));
+    assert!(!admin_changes(&taken().rules(Revoke::No, 1)).contains(&"-zoe".to_owned()));
+    let back = taken().admins(&[("a", "ada"), ("c", "boss"), ("z", "zoe")]);
+    assert!(admin_changes(&back).contains(&"+zoe".to_owned()));
+}
+
+#[test]
+fn user_who_was_disabled_after_the_list_gets_no_right() {
+    let scene = both().seen_as("ada", known(false, true, None));
+    assert_eq!(changes(&scene).0, ["-bob"]);
+}
+
+#[test]
+fn changes_of_administrators_have_a_limit() {
+    let limits = |max_admin_changes| Limits { max_admin_changes, ..OPEN };
+    let plan = both().plan();
+    assert_eq!(limits(2).refuse(&plan), []);
+    let refused = Refusal::MaxAdminChanges { planned: 2, before: 0, max: 1 };
+    assert_eq!(limits(1).refuse(&plan), [refused]);
+}
+
+#[test]
+fn failed_second_look_is_skipped() {
+    let plan = both().fails("bob").plan();
+    assert_eq!(plan.to_apply().count(), 1);
+    assert!(plan.is_in_doubt());
+}

@@ -1,0 +1,248 @@
+//! `[admins]`: administrators in MAS by group and role.
+
+use matrix_keycloak_sync::standins::mas::SessionKind;
+use matrix_keycloak_sync::standins::{Fault, NewAccount, NewUser, RunningWorld};
+
+use crate::harness::{
+    BY_BOTH, EVERY_WAY, NO_LIMITS, Program, Way, group, mas_cli, program, program_by, started,
+};
+use crate::sections::PROTECT;
+
+const ADMINS: &str = "[admins]\ngroups = [\"matrix-admins\"]\n";
+
+fn with_admins(world: &RunningWorld, way: Way, more: &str) -> Program {
+    program_by(world, way, &format!("{NO_LIMITS}{PROTECT}{ADMINS}{more}"))
+}
+
+fn sync(world: &RunningWorld, way: Way) -> Vec<String> {
+    with_admins(world, way, "").run("sync --format json").exits(0).actions()
+}
+
+/// Ada and Boss are in the group of administrators. Bob and Boss are administrators in MAS.
+async fn three() -> RunningWorld {
+    let names = ["ada", "bob", "boss"];
+    let world = started(
+        names
+            .iter()
+            .fold(group().group("/matrix-admins"), |world, name| world.member(name).account(name)),
+    )
+    .await;
+    for name in ["ada", "boss"] {
+        world.keycloak.state().realm("corp").join(name, "/matrix-admins");
+    }
+    for name in ["bob", "boss"] {
+        world.mas.state().user_mut(name).expect("seeded").admin = true;
+    }
+    world
+}
+
+fn admins(world: &RunningWorld) -> Vec<&'static str> {
+    let names = ["ada", "bob", "boss"];
+    names.into_iter().filter(|name| world.parts_of(name).mas_admin).collect()
+}
+
+#[tokio::test]
+async fn users_of_the_groups_are_the_administrators_with_every_writer_and_source() {
+    for way in EVERY_WAY {
+        let world = three().await;
+        let changes =
+            ["grant_admin ada in_admin_group done", "revoke_admin bob not_in_admin_group done"];
+        assert_eq!(sync(&world, way), changes, "{way:?}");
+        assert_eq!(admins(&world), ["ada", "boss"], "{way:?}");
+        assert_eq!(sync(&world, way), [""; 0], "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn mas_cli_alone_lists_and_changes_administrators() {
+    let world = three().await;
+    let run = || program(&world).file(&world, &format!("{NO_LIMITS}{ADMINS}"));
+    let changes =
+        ["grant_admin ada in_admin_group done", "revoke_admin bob not_in_admin_group done"];
+    assert_eq!(run().run("sync --format json").exits(0).actions(), changes);
+    assert_eq!(admins(&world), ["ada", "boss"]);
+    run().run("plan").exits(0).prints(&["Nothing to do"]);
+}
+
+#[tokio::test]
+async fn sessions_with_the_right_end_and_by_the_admin_api_no_others() {
+    for way in EVERY_WAY {
+        let world = three().await;
+        world.login_by_oauth2("bob").expect("active");
+        world.login_with_scope("bob", "urn:synapse:admin:*").expect("active");
+        world.login_with_scope("bob", "urn:mas:admin").expect("active");
+        world.login_with_scope("boss", "urn:mas:admin").expect("active");
+        world.personal_token("bob", "urn:mas:admin").expect("active");
+        world.personal_token("bob", "urn:matrix:client:api:*").expect("active");
+        sync(&world, way);
+        let open = |name, kind| world.sessions_of(name, kind).len();
+        let (oauth2, personal) = match way.writer {
+            "mas-api" => (1, 1),
+            _ => (0, 2),
+        };
+        assert_eq!(open("bob", SessionKind::OAuth2), oauth2, "{way:?}");
+        assert_eq!(open("bob", SessionKind::Personal), personal, "{way:?}");
+        assert_eq!(open("boss", SessionKind::OAuth2), 1, "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn right_is_taken_although_a_session_cannot_be_ended_and_the_next_run_ends_it() {
+    let world = three().await;
+    world.login_with_scope("bob", "urn:mas:admin").expect("active");
+    let finish = || world.mas.admin().faults().at("POST", "/finish");
+    finish().answer(Fault::Status(500, String::new()));
+    let run = with_admins(&world, BY_BOTH, "").run("sync").exits(4);
+    run.prints(&[
+        "no administrator any more, but sessions with administrator rights may still be open",
+    ]);
+    assert_eq!(admins(&world), ["ada", "boss"]);
+    world.mas.admin().faults().clear();
+    assert_eq!(sync(&world, BY_BOTH), ["revoke_admin bob not_in_admin_group done"]);
+    assert_eq!(world.sessions_of("bob", SessionKind::OAuth2).len(), 0);
+    assert_eq!(sync(&world, BY_BOTH), [""; 0]);
+}
+
+#[tokio::test]
+async fn sessions_end_before_the_right_so_that_a_run_that_breaks_off_is_repeated() {
+    let world = three().await;
+    world.login_with_scope("bob", "urn:mas:admin").expect("active");
+    let change = || world.mas.admin().faults().at("POST", "/set-admin");
+    change().answer(Fault::Status(500, String::new()));
+    with_admins(&world, BY_BOTH, "").run("sync").exits(4);
+    assert_eq!(world.sessions_of("bob", SessionKind::OAuth2).len(), 0);
+    world.mas.admin().faults().clear();
+    let changes =
+        ["grant_admin ada in_admin_group done", "revoke_admin bob not_in_admin_group done"];
+    assert_eq!(sync(&world, BY_BOTH), changes);
+}
+
+#[tokio::test]
+async fn change_whose_answer_is_lost_is_done_once_and_its_sessions_end() {
+    let world = three().await;
+    world.login_with_scope("bob", "urn:mas:admin").expect("active");
+    world.mas.admin().faults().at("POST", "/set-admin").times(1).answer(Fault::LostAnswer);
+    with_admins(&world, BY_BOTH, "").run("sync");
+    assert_eq!(world.sessions_of("bob", SessionKind::OAuth2).len(), 0);
+    sync(&world, BY_BOTH);
+    assert_eq!(admins(&world), ["ada", "boss"]);
+}
+
+#[tokio::test]
+async fn external_id_of_another_user_gives_no_right() {
+    for way in EVERY_WAY.into_iter().filter(|way| way.source == "synapse") {
+        let other = NewUser::new("former").id("f1");
+        let eve = NewAccount::new("eve").external_id("oidc-keycloak", "f1");
+        let world =
+            group().group("/matrix-admins").member("eve").with_user(other).with_account(eve);
+        let world = started(world).await;
+        world.unlink("eve");
+        world.keycloak.state().realm("corp").join("eve", "/matrix-admins");
+        let run = with_admins(&world, way, "").run("sync --format json").exits(0);
+        assert_eq!(run.actions(), [""; 0], "{way:?}");
+        assert!(!world.parts_of("eve").mas_admin, "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn second_list_of_administrators_that_fails_skips_their_changes() {
+    let world = three().await;
+    let second =
+        "case \"$*\" in *list-admin-users) [ -e \"$0.once\" ] && exit 1; : > \"$0.once\";; esac";
+    let toml = mas_cli(&world, second);
+    let run = program(&world).file(&world, &format!("{toml}{NO_LIMITS}{ADMINS}"));
+    let run = run.run("sync --format json").exits(4);
+    let actions = run.actions();
+    assert!(actions.iter().any(|action| action.starts_with("revoke_admin bob")), "{actions:?}");
+    assert_eq!(admins(&world), ["bob", "boss"]);
+}
+
+#[tokio::test]
+async fn administrators_by_the_configuration_of_mas_are_reported() {
+    let world = three().await;
+    let path = world.mas_cli_config();
+    let text = std::fs::read_to_string(path).expect("seeded");
+    let names = "policy: {data: {admin_users: [root, ada]}}\n";
+    std::fs::write(path, text + names).expect("writable");
+    let run = program(&world).file(&world, &format!("{NO_LIMITS}{ADMINS}")).run("plan").exits(0);
+    run.tells(&["which [admins] cannot change: root; take them out"]);
+}
+
+#[tokio::test]
+async fn mark_of_synapse_is_reported_and_stays() {
+    let world = three().await;
+    let mark = |name: &str, is_admin| {
+        world.synapse.state().account_mut(name).expect("seeded").admin = is_admin;
+    };
+    for name in ["ada", "bob"] {
+        mark(name, true);
+    }
+    world.mas.state().user_mut("bob").expect("seeded").admin = false;
+    let plan = with_admins(&world, BY_BOTH, "").run("plan").exits(0);
+    plan.tells(&["by Synapse's own mark", "and not in [admins]: @bob:example.org; remove"]);
+    assert_eq!(sync(&world, BY_BOTH), ["grant_admin ada in_admin_group done"]);
+    assert!(world.synapse.state().account("bob").expect("seeded").admin);
+    mark("bob", false);
+    let plan = with_admins(&world, BY_BOTH, "").run("plan").exits(0);
+    assert!(!plan.stderr.contains("own mark"), "{}", plan.stderr);
+}
+
+#[tokio::test]
+async fn last_administrator_keeps_the_right() {
+    let world = three().await;
+    for name in ["ada", "boss"] {
+        world.keycloak.state().realm("corp").leave(name, "/matrix-admins");
+    }
+    let run = with_admins(&world, BY_BOTH, "").run("sync --format json").exits(0);
+    assert_eq!(run.actions(), ["revoke_admin bob not_in_admin_group done"]);
+    assert_eq!(run.kept().last().map(String::as_str), Some("boss last_admin"));
+    assert_eq!(admins(&world), ["boss"]);
+}
+
+#[tokio::test]
+async fn administrator_who_has_left_is_revoked_in_this_run_and_disabled_by_the_next() {
+    let world = three().await;
+    world.leave("bob");
+    let first = sync(&world, BY_BOTH);
+    let revoked = "revoke_admin bob not_in_admin_group done".to_owned();
+    assert!(first.contains(&revoked), "{first:?}");
+    assert_eq!(sync(&world, BY_BOTH), ["disable bob not_in_group done"]);
+}
+
+#[tokio::test]
+async fn plan_with_administrators_is_limited_and_shown() {
+    let world = three().await;
+    let file = format!("[limits]\nmax_admin_changes = 1\n{PROTECT}{ADMINS}");
+    let limited = || program_by(&world, BY_BOTH, &file);
+    limited().run("plan").exits(0).matches(&world, "plan_with_administrators");
+    limited().run("sync").exits(3).tells(&["limits.max_admin_changes is 1"]);
+    assert_eq!(admins(&world), ["bob", "boss"]);
+}
+
+#[tokio::test]
+async fn saved_plan_changes_administrators_if_they_still_fit() {
+    let world = three().await;
+    let file = world.directory().join("plan.json");
+    let run =
+        |line: &str| with_admins(&world, BY_BOTH, "").run(&format!("{line} {}", file.display()));
+    run("plan --out").exits(0);
+    run("apply").exits(0).prints(&["2 changes of administrators"]);
+    assert_eq!(admins(&world), ["ada", "boss"]);
+    run("apply").exits(0).prints(&["this change of the administrator's right is not planned now"]);
+}
+
+#[tokio::test]
+async fn undo_leaves_administrators_to_their_groups() {
+    let world = three().await;
+    sync(&world, BY_BOTH);
+    let undo = with_admins(&world, BY_BOTH, "").run("undo 1").exits(0);
+    undo.prints(&["administrators follow [admins]: change the group in Keycloak"]);
+    assert_eq!(admins(&world), ["ada", "boss"]);
+}
+
+#[tokio::test]
+async fn empty_list_of_groups_is_a_wrong_configuration() {
+    let world = three().await;
+    let run = program_by(&world, BY_BOTH, "[admins]\ngroups = []\n").run("plan").exits(78);
+    run.tells(&["admins.groups", "expected at least one group or role"]);
+}
