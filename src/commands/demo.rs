@@ -1,29 +1,33 @@
 //! Runs everything against built-in stand-ins, on a machine without the servers (`demo`).
 
-use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::{plan, sync};
-use crate::cli::{DemoArgs, Global, PlanArgs, SyncArgs, SyncFormat};
-use crate::environment::{Environment, Surroundings};
+use tokio::process::Command;
+
+use crate::cli::{Color, DemoArgs, Global};
+use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files;
 use crate::session::print;
 use crate::standins::{Auth, RunningWorld, StandInError, World};
+use crate::subprocess::{self, Ended, NotEnded};
 
-/// The accounts of the demo, with what the rule decides for each.
-const PEOPLE: [[&str; 4]; 8] = [
-    ["alice", "yes", "active", "nothing"],
-    ["bob", "yes", "disabled", "activate"],
-    ["zoe", "yes", "none yet", "nothing until the first login"],
-    ["dave", "no", "active", "disable"],
-    ["erin", "no", "disabled", "nothing"],
-    ["frank", "yes (disabled)", "active", "disable"],
-    ["telegram_42", "not in Keycloak", "active (bridge)", "kept"],
-    ["matrix-sync-bot", "not in Keycloak", "owns the token", "kept"],
-];
+/// How long the demo's second stage waits, and in `--serve`, where commands are typed.
+const STAGE: &str = "2s";
+const STAGE_TO_TRY: &str = "2m";
+const UNTIL_THE_STAGE: Duration = Duration::from_millis(2200);
+/// Longer than any step takes.
+const LONGEST: Duration = Duration::from_mins(1);
+
+const START: &str = "\
+Stand-ins on this machine play Keycloak, Synapse, MAS and mas-cli. Alice, Bob
+and Frank are in the group; Frank is disabled in Keycloak, and Bob's account in
+MAS. Dave has left the group. Accounts of users who have left are locked, and
+deactivated a month later (here: two seconds).
+";
 
 fn world() -> World {
     World::new("example.org")
@@ -32,71 +36,117 @@ fn world() -> World {
         .account("alice")
         .member("bob")
         .disabled_account("bob")
-        .member("zoe")
         .user("dave")
         .account("dave")
-        .user("erin")
-        .disabled_account("erin")
         .disabled_member("frank")
         .account("frank")
         .bridge_account("telegram_42", "telegram")
 }
 
-/// Shows the table of accounts, a plan, a run, a second run with nothing to do, and a refusal.
+/// Shows a plan and the way of accounts: locked, taken back, deactivated; and a refusal.
 pub async fn demo(
     global: &Global,
     args: &DemoArgs,
     surroundings: &Surroundings,
 ) -> Result<Exit, Failure> {
     let world = world().start().await.map_err(cannot("start the stand-ins"))?;
-    let config = write_config(&world)?;
     if args.serve {
-        return serve(&config).await;
+        return serve(&write_config(&world, STAGE_TO_TRY)?).await;
     }
-    let global = Global { config: Some(config), ..global.clone() };
-    let env = own_variables(surroundings);
-    let surroundings = Surroundings { env, timeouts: surroundings.timeouts };
-    let sync_args =
-        SyncArgs { dry_run: false, approve: None, format: SyncFormat::Text, metrics_file: None };
-
-    print(&start())?;
-    heading("The plan", "plan")?;
-    plan(&global, &PlanArgs::default(), &surroundings).await?;
-    heading("The run", "sync")?;
-    let first = sync(&global, &sync_args, &surroundings).await?;
-    heading("The second run finds nothing to do", "sync")?;
-    let second = sync(&global, &sync_args, &surroundings).await?;
-
-    for [name, ..] in PEOPLE {
+    let stage = Stage { config: write_config(&world, STAGE)?, global, surroundings };
+    print(START)?;
+    let mut exits = Vec::new();
+    exits.push(stage.show("", &["plan"], Shown::All).await?);
+    exits.push(stage.show("The first run", &["sync"], Shown::End).await?);
+    world.join("dave");
+    exits.push(stage.show("Dave is back in the group", &["sync"], Shown::End).await?);
+    tokio::time::sleep(UNTIL_THE_STAGE).await;
+    exits.push(stage.show("Frank's month is over", &["sync"], Shown::End).await?);
+    for name in ["alice", "bob", "dave", "frank"] {
         world.leave(name);
     }
-    heading("Someone empties the group by mistake: no one is locked out", "sync")?;
-    let refused = sync(&global, &sync_args, &surroundings).await?;
+    let refused =
+        stage.show("Someone empties the group by mistake", &["sync"], Shown::Refusal).await?;
     print("\nNext: set up your own servers (README.md), or go on with `demo --serve`.\n")?;
-    let as_promised = (first, second, refused) == (Exit::InStep, Exit::InStep, Exit::Refused);
+    let as_promised =
+        exits.iter().all(|exit| *exit == Some(0)) && refused == Some(Exit::Refused as i32);
     Ok(if as_promised { Exit::InStep } else { Exit::Incomplete })
 }
 
-/// Returns an environment for the demo: ours must not point it at real servers, but programs still
-/// have to be found.
-fn own_variables(surroundings: &Surroundings) -> Box<Environment> {
-    let path = (surroundings.env)("PATH");
-    Box::new(move |name| path.clone().filter(|_| name == "PATH"))
+/// What is shown of a command's output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    All,
+    /// The last line.
+    End,
+    /// Why it was refused, without the command that approves.
+    Refusal,
 }
 
-fn start() -> String {
-    let mut text = format!(
-        "Stand-ins on this machine play Keycloak, Synapse, MAS and mas-cli.\n\n{:<15}  {:<15}  {:<15}  {}\n",
-        "user", "in the group", "account", "action"
-    );
-    for [name, group, state, then] in PEOPLE {
-        let _ = writeln!(text, "{name:<15}  {group:<15}  {state:<15}  {then}");
+/// Runs the steps of the demo.
+struct Stage<'g> {
+    config: PathBuf,
+    global: &'g Global,
+    surroundings: &'g Surroundings,
+}
+
+impl Stage<'_> {
+    /// Runs a command of this program as a user would, prints the end of its output, and returns its
+    /// exit code.
+    async fn show(
+        &self,
+        title: &str,
+        command: &[&str],
+        shown: Shown,
+    ) -> Result<Option<i32>, Failure> {
+        let Ended { status, stdout, stderr } = self.run(command).await?;
+        let title = if title.is_empty() { String::new() } else { format!("# {title}\n") };
+        let filter = match shown {
+            Shown::All => "",
+            Shown::End => " | tail -n 1",
+            Shown::Refusal => " > /dev/null",
+        };
+        let output = match shown {
+            Shown::All => stdout,
+            Shown::End => last_line(&stdout),
+            Shown::Refusal => refusal(&stderr),
+        };
+        print(&format!("\n{title}$ matrix-keycloak-sync {}{filter}\n{output}", command.join(" ")))?;
+        Ok(status.code())
     }
-    text
+
+    async fn run(&self, arguments: &[&str]) -> Result<Ended, Failure> {
+        let local = |source| Failure::Local { what: "run this program".to_owned(), source };
+        let exe = std::env::current_exe().map_err(local)?;
+        let mut command = Command::new(exe);
+        // Our own variables must not point it at real servers, but programs still have to be found.
+        command.env_clear();
+        let path = (self.surroundings.env)("PATH");
+        command.envs(path.map(|path| ("PATH", path)));
+        command.arg("--config").arg(&self.config);
+        // Without a terminal, printing takes the colour out again.
+        let color = match self.global.color {
+            Color::Always | Color::Auto => "always",
+            Color::Never => "never",
+        };
+        command.args(["--color", color]).args(arguments);
+        subprocess::run(command, &[], LONGEST).await.map_err(|error| match error {
+            NotEnded::CannotRun(source) => local(source),
+            NotEnded::TooSlow => local(io::ErrorKind::TimedOut.into()),
+        })
+    }
 }
 
-fn heading(title: &str, command: &str) -> Result<(), Failure> {
-    print(&format!("\n== {title}\n$ matrix-keycloak-sync {command}\n\n"))
+fn last_line(text: &str) -> String {
+    text.lines().last().map_or_else(String::new, |line| format!("{line}\n"))
+}
+
+/// Returns the reasons of a refusal. The command that approves has the name of a file that is gone
+/// when the demo has ended.
+fn refusal(text: &str) -> String {
+    let lines = text.lines().filter(|line| !line.is_empty());
+    let reasons = lines.take_while(|line| !line.starts_with("Check the plan"));
+    reasons.map(|line| format!("{line}\n")).collect()
 }
 
 async fn serve(config: &Path) -> Result<Exit, Failure> {
@@ -117,7 +167,7 @@ async fn serve(config: &Path) -> Result<Exit, Failure> {
 
 /// Writes the variables of the stand-ins to a file, because only a file can say how to run the one
 /// for mas-cli. State file and lock are temporary too, so nothing is left behind.
-fn write_config(world: &RunningWorld) -> Result<PathBuf, Failure> {
+fn write_config(world: &RunningWorld, deactivate_after: &str) -> Result<PathBuf, Failure> {
     let exe = std::env::current_exe()
         .map_err(|source| Failure::Local { what: "find this program".to_owned(), source })?;
     let variables = world.env(Auth::ClientCredentials);
@@ -130,6 +180,7 @@ fn write_config(world: &RunningWorld) -> Result<PathBuf, Failure> {
          [synapse]\nurl = {}\nadmin_token = {}\n\n[writer.mas_cli]\ncommand = [{}, \"stand-in\", \"mas-cli\"]\nconfig = {}\n\n\
          # For type = \"mas-api\" under [writer], or source = \"mas\" under [accounts]:\n\
          [writer.mas_api]\nurl = {}\nissuer = {}\nclient_id = {}\nclient_secret = {}\n\n\
+         [policy]\ndisable = \"lock\"\ndeactivate_after = {}\n\n\
          [limits]\nmax_disable_percent = 80   # there are only a few accounts here\n",
         value("MATRIX_SERVER_NAME"),
         toml::Value::from(world.directory().join("state.db").display().to_string()),
@@ -146,6 +197,7 @@ fn write_config(world: &RunningWorld) -> Result<PathBuf, Failure> {
         toml::Value::from(world.mas_issuer()),
         toml::Value::from(world.mas_client_id()),
         toml::Value::from(world.mas_client_secret()),
+        toml::Value::from(deactivate_after),
     );
     let path = world.directory().join("config.toml");
     files::write(&path, &text, files::Mode::Private)
