@@ -2,10 +2,12 @@
 //! servers.
 
 use matrix_keycloak_sync::standins::mas::SessionKind;
-use matrix_keycloak_sync::standins::world::ServerStates;
+use matrix_keycloak_sync::standins::world::{AccountParts, ServerStates};
 use matrix_keycloak_sync::standins::{RunningWorld, World};
 
-use crate::harness::{EVERY_WAY, NO_LIMITS, Run, Way, everyone, group, program_by, started};
+use crate::harness::{
+    EVERY_WAY, NO_LIMITS, Run, Way, everyone, group, program_by, settings, started,
+};
 use crate::sections::PROTECT;
 
 /// If Synapse is not configured, the owner of its token is an account like any other.
@@ -111,5 +113,84 @@ async fn personal_tokens_are_not_revoked() {
         let (_, left) = run(way, "lock").await;
         let oskar = left.iter().find(|left| left.name == "oskar").expect("an account");
         assert_eq!(oskar.sessions, [0, 0, 0, 1], "{way:?}");
+    }
+}
+
+/// What an account has after the whole way of a person.
+type Person = (String, ServerStates, AccountParts, Vec<String>);
+
+/// Creates Nora's account, makes Ada an administrator and Boss none, and locks Oskar, with open
+/// sessions of every kind.
+async fn whole_way(way: Way, lock_sessions: &str) -> (Vec<String>, Vec<Person>) {
+    let members = ["ada", "boss", "chief"];
+    let world = members
+        .into_iter()
+        .fold(group().group("/matrix-admins"), |world, name| world.member(name).account(name));
+    let world = world.member("nora").user("oskar").account("oskar");
+    let world = started(world).await;
+    for name in ["ada", "chief"] {
+        world.keycloak.state().realm("corp").join(name, "/matrix-admins");
+    }
+    for name in ["boss", "chief"] {
+        world.mas.state().user_mut(name).expect("seeded").admin = true;
+    }
+    for name in ["ada", "oskar"] {
+        world.login(name).expect("not locked");
+        world.login_by_oauth2(name).expect("not locked");
+    }
+    world.login_with_scope("boss", "urn:synapse:admin:*").expect("not locked");
+    world.login_with_scope("chief", "urn:synapse:admin:*").expect("not locked");
+    let file =
+        settings(&world, way).replace("[accounts]\n", "[accounts]\nprovision = \"members\"\n");
+    let file = format!(
+        "{file}{PROTECT}disable = \"lock\"\nlock_sessions = {lock_sessions:?}\n{NO_LIMITS}\
+         [admins]\ngroups = [\"matrix-admins\"]\n"
+    );
+    let run = program_by(&world, way, "").file(&world, &file).run("sync --format json").exits(0);
+    assert!(world.settle().await);
+    let person = |(name, mut state): (String, ServerStates)| {
+        // mas-cli cannot tell the sessions apart, and ends all if the right is taken.
+        if let ("boss", Some(mas)) = (&*name, &mut state.mas) {
+            mas.sessions = 0;
+        }
+        // IDs differ between worlds.
+        let id = world.keycloak.state().realm("corp").user(&name).map(|user| user.id.clone());
+        let mut parts = world.parts_of(&name);
+        for subject in &mut parts.subjects {
+            assert_eq!(Some(&*subject), id.as_ref(), "{name}");
+            subject.clear();
+        }
+        parts.rooms.clear();
+        let sessions = world.sessions_of(&name, SessionKind::OAuth2);
+        let scopes = sessions.into_iter().map(|session| {
+            session.scope.split(' ').filter(|scope| scope.contains("admin")).collect::<String>()
+        });
+        let scopes = scopes.collect();
+        (name, state, parts, scopes)
+    };
+    let mut actions = run.actions();
+    actions.sort();
+    (actions, everyone(&world).into_iter().map(person).collect())
+}
+
+#[tokio::test]
+async fn both_writers_create_lock_and_change_administrators_alike() {
+    for sessions in ["end", "keep"] {
+        let [first, others @ ..] = EVERY_WAY;
+        let expected = whole_way(first, sessions).await;
+        assert_eq!(
+            expected.0,
+            [
+                "create nora in_group done",
+                "disable oskar not_in_group done",
+                "grant_admin ada in_admin_group done",
+                "revoke_admin boss not_in_admin_group done",
+            ]
+        );
+        let oskar = expected.1.iter().find(|(name, ..)| name == "oskar").expect("an account");
+        assert_eq!(oskar.3.len(), usize::from(sessions == "keep"));
+        for way in others {
+            assert_eq!(whole_way(way, sessions).await, expected, "{way:?}, {sessions}");
+        }
     }
 }

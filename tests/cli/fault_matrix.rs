@@ -14,6 +14,7 @@
 mod cell;
 mod expected;
 mod front;
+mod lifecycle;
 mod machine;
 mod mas_cli;
 mod new_account;
@@ -30,12 +31,16 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 use crate::harness::Way;
-use cell::{Cell, MOMENTS, SERVERS, Server, Trouble};
+use cell::{Cell, Moment, SERVERS, Server, Trouble};
+use expected::TABLES;
+use lifecycle::People;
 use scene::Scene;
-use verdict::{Report, in_place};
+use verdict::Report;
 
-/// No hang takes longer, and no case makes a run wait for two hangs in a row.
+/// No run takes longer, not even one that waits for a server that hangs.
 const LONGEST: Duration = Duration::from_secs(90);
+/// The same if each of several kinds of actions waits, until the writer is given up.
+const LONGEST_OF_LIFECYCLE: Duration = Duration::from_secs(240);
 /// How many busy cases run at a time; cases that mostly wait run all at once.
 const AT_A_TIME: usize = 16;
 
@@ -55,7 +60,9 @@ struct Ended {
 fn play(runtime: &Runtime, cell: Cell, way: Way) -> Ended {
     let scene = runtime.block_on(Scene::start(cell, way));
     let before = scene.everyone();
-    let run = runtime.block_on(scene.run(LONGEST));
+    let people = cell.moment.is_of_lifecycle().then(|| People::of(&scene));
+    let longest = if cell.moment.is_of_lifecycle() { LONGEST_OF_LIFECYCLE } else { LONGEST };
+    let run = runtime.block_on(scene.run(longest));
     scene.heal();
     let mut wrong = Vec::new();
     if !runtime.block_on(scene.world.settle()) {
@@ -65,9 +72,16 @@ fn play(runtime: &Runtime, cell: Cell, way: Way) -> Ended {
     let members = scene.members();
     let records = scene.records();
     let code = run.as_ref().map(|run| run.code);
-    let report = Report::of(&before, &after, &records, &members);
+    let mut report = Report::of(&before, &after, &records, &members, scene.disable_mode());
+    let mut unfinished = Vec::new();
+    if let Some(people) = &people {
+        let then = People::of(&scene);
+        people.compare(&then, &records, &mut report);
+        unfinished = then.unfinished();
+    }
     wrong.extend(verdict::of_exit(code, &before, &after, &scene.due(&records)));
-    let done = before.keys().all(|name| in_place(name, &before, &after, &members));
+    let is_in_place = |name: &&String, now| scene.is_in_place(name, &before, now, &members);
+    let done = unfinished.is_empty() && before.keys().all(|name| is_in_place(&name, &after));
     let exit = match code {
         None => "hang".to_owned(),
         Some(0) if !done => "0~".to_owned(),
@@ -82,10 +96,17 @@ fn play(runtime: &Runtime, cell: Cell, way: Way) -> Ended {
         wrong.push("MAS has jobs left after the next run".to_owned());
     }
     let end = scene.everyone();
-    let out_of_place = before.keys().filter(|name| !in_place(name, &before, &end, &members));
+    let out_of_place = before.keys().filter(|name| !is_in_place(name, &end));
     wrong.extend(
         out_of_place.map(|name| format!("the next run leaves {name} as {:?}", end.get(name))),
     );
+    if let Some(people) = &people {
+        let then = People::of(&scene);
+        people.compare(&then, &scene.records(), &mut report);
+        wrong.extend(
+            then.unfinished().into_iter().map(|what| format!("the next run leaves {what}")),
+        );
+    }
     Ended { cell, way, exit, report, wrong, stderr: run.map(|run| run.stderr).unwrap_or_default() }
 }
 
@@ -115,12 +136,13 @@ fn play_all(cases: Vec<(Cell, Way)>) -> Vec<Ended> {
     ended.into_inner().expect("no case panicked")
 }
 
-/// The table in the form of `expected.txt`. If all ways of a cell end alike, it has one entry.
-fn table(ended: &[Ended]) -> BTreeMap<(Server, Trouble), Vec<String>> {
+/// The table of these moments in the form of `expected.txt`. If all ways of a cell end alike, it has
+/// one entry.
+fn table(ended: &[Ended], moments: &[Moment]) -> BTreeMap<(Server, Trouble), Vec<String>> {
     let mut table = BTreeMap::new();
     for server in SERVERS {
         for &trouble in server.troubles() {
-            let exit = |moment| {
+            let exit = |&moment: &Moment| {
                 let cell = Cell { server, trouble, moment };
                 if cell.why_not().is_some() {
                     return "—".to_owned();
@@ -135,18 +157,18 @@ fn table(ended: &[Ended]) -> BTreeMap<(Server, Trouble), Vec<String>> {
                     exit.join("/")
                 }
             };
-            table.insert((server, trouble), MOMENTS.map(exit).to_vec());
+            table.insert((server, trouble), moments.iter().map(exit).collect());
         }
     }
     table
 }
 
-fn printed(table: &BTreeMap<(Server, Trouble), Vec<String>>) -> String {
+fn printed(table: &BTreeMap<(Server, Trouble), Vec<String>>, moments: &[Moment]) -> String {
     let line = |first: &str, cells: &[String]| {
         let cells: Vec<_> = cells.iter().map(|cell| format!("{cell:<12}")).collect();
         format!("{first:<28}{}", cells.concat()).trim_end().to_owned() + "\n"
     };
-    let mut text = line("", &MOMENTS.map(|moment| moment.to_string()));
+    let mut text = line("", &moments.iter().map(ToString::to_string).collect::<Vec<_>>());
     for server in SERVERS {
         let _ = writeln!(text, "{server}");
         for &trouble in server.troubles() {
@@ -156,13 +178,16 @@ fn printed(table: &BTreeMap<(Server, Trouble), Vec<String>>) -> String {
     text
 }
 
+fn all_moments() -> impl Iterator<Item = Moment> {
+    TABLES.into_iter().flat_map(|(moments, _)| moments.iter().copied())
+}
+
 /// Why some cases do not exist, each reason once.
 fn footnotes() -> String {
     let mut rules: Vec<&str> = Vec::new();
     for server in SERVERS {
         for &trouble in server.troubles() {
-            let of =
-                MOMENTS.into_iter().filter_map(|moment| Cell { server, trouble, moment }.why_not());
+            let of = all_moments().filter_map(|moment| Cell { server, trouble, moment }.why_not());
             for rule in of {
                 if !rules.contains(&rule) {
                     rules.push(rule);
@@ -182,19 +207,18 @@ fn no_fault_at_any_moment_disables_by_mistake_or_loses_a_record() {
             .flat_map(|server| server.troubles().iter().map(move |&trouble| (server, trouble)))
     };
     let cases: Vec<_> = cells()
-        .flat_map(|(server, trouble)| MOMENTS.map(|moment| Cell { server, trouble, moment }))
+        .flat_map(|(server, trouble)| {
+            all_moments().map(move |moment| Cell { server, trouble, moment })
+        })
         .filter(|cell| cell.why_not().is_none())
         .flat_map(|cell| cell.ways().iter().map(move |way| (cell, *way)))
         .collect();
     let ended = play_all(cases);
 
-    let table = table(&ended);
+    let tables = TABLES.map(|(moments, _)| table(&ended, moments));
     let mut wrong = Vec::new();
     for one in &ended {
-        let Report { wrong_disables, wrong_activations, lost_records } = &one.report;
-        let of_case =
-            wrong_disables.iter().chain(wrong_activations).chain(lost_records).chain(&one.wrong);
-        let of_case: Vec<_> = of_case.cloned().collect();
+        let of_case: Vec<_> = one.report.all().chain(&one.wrong).cloned().collect();
         if !of_case.is_empty() || one.exit == "hang" {
             let Way { writer, source } = one.way;
             let what = of_case.join("\n  ");
@@ -206,16 +230,22 @@ fn no_fault_at_any_moment_disables_by_mistake_or_loses_a_record() {
     }
     let sum = |count: fn(&Ended) -> usize| ended.iter().map(count).sum::<usize>();
     let last = format!(
-        "fault matrix: {} cases run, {} wrong disables, {} wrong activations, {} lost records, {} hangs ({} s)\n",
+        "fault matrix: {} cases run, {} wrong disables, {} wrong activations, {} lost records, \
+         {} wrong accounts made, {} wrong or last administrators, {} hangs ({} s)\n",
         ended.len(),
         sum(|one| one.report.wrong_disables.len()),
         sum(|one| one.report.wrong_activations.len()),
         sum(|one| one.report.lost_records.len()),
+        sum(|one| one.report.wrong_accounts.len()),
+        sum(|one| one.report.wrong_admins.len()),
         sum(|one| usize::from(one.exit == "hang")),
         begin.elapsed().as_secs(),
     );
-    let shown = format!("\n{}{}{}\n{last}", printed(&table), expected::LEGEND, footnotes());
+    let [first, second] = [0, 1].map(|number| printed(&tables[number], TABLES[number].0));
+    let shown = format!("\n{first}\n{second}{}{}\n{last}", expected::LEGEND, footnotes());
     std::io::stdout().lock().write_all(shown.as_bytes()).expect("a place to print to");
-    wrong.extend(expected::differences(&table));
+    for (table, (_, expected)) in tables.iter().zip(TABLES) {
+        wrong.extend(expected::differences(table, expected));
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

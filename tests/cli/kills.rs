@@ -16,6 +16,8 @@
 //! a moment, and the next run begins at once, as under a service manager. Each run may then request
 //! a change that is under way.
 
+mod lifecycle;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -48,20 +50,31 @@ const LIGHT_MAS_CLI: &str = r#"#!/bin/bash
 run=$1
 case "$*" in *--version*) echo "mas-cli v1.22.0"; exit 0 ;; esac
 for name; do :; done
-call=$5 option=false
-case $6 in --*user|--) ;; --*) call="$call$6" option=true ;; esac
+command=$5 option=false
+case $6 in --deactivate|--reactivate) call=$5$6 option=true ;; *) call=$5 ;; esac
 case $5 in
-    lock-user) field=deactivate ;;
-    unlock-user) field=reactivate ;;
-    *) field=dry_run ;;
+    lock-user) more="\"deactivate\": $option" ;;
+    unlock-user) more="\"reactivate\": $option" ;;
+    kill-sessions) more="\"dry_run\": false" ;;
+    register-user)
+        while [ $# -gt 1 ]; do
+            case $1 in
+                -d) displayname=$2 ;;
+                -e) email=$2 ;;
+                -m) link="{\"provider\": \"${2%%:*}\", \"subject\": \"${2#*:}\"}" ;;
+            esac
+            shift
+        done
+        more="\"displayname\": \"$displayname\", \"emails\": [\"$email\"], \"links\": [$link], \"admin\": false" ;;
+    *) more="\"option\": false" ;;
 esac
-body="{\"command\": \"$5\", \"username\": \"$name\", \"$field\": $option}"
+body="{\"command\": \"$command\", \"username\": \"$name\", $more}"
 exec 3<>/dev/tcp/HOST/PORT
 printf 'POST /stand-in/manage?%s&%s&%s HTTP/1.1\r\nHost: mas\r\nConnection: close\r\n' "$run" "$name" "$call" >&3
 printf 'Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' "${#body}" "$body" >&3
-read -r status <&3
-case $status in *200*) exit 0 ;; esac
-echo "Error: $status" >&2
+while read -r line <&3; do :; done
+case $line in *'"error":null'*) exit 0 ;; esac
+echo "Error: ${line#*\"error\":}" >&2
 exit 1
 "#;
 
@@ -82,11 +95,15 @@ impl Scene {
         let world =
             returners.fold(people, |world, name| world.member(&name).disabled_account(&name));
         let world = started(world).await;
-        // The shell sends no password.
-        world.mas.state().settings.database_password = None;
         for name in names(STAYERS, 'm').chain(names(OUTSIDERS, 'x')) {
             world.login(&name).expect("an active account");
         }
+        Self::of(world, writer)
+    }
+
+    fn of(world: RunningWorld, writer: &'static str) -> Self {
+        // The shell sends no password.
+        world.mas.state().settings.database_password = None;
         let address = world.mas.server().address();
         let text =
             LIGHT_MAS_CLI.replace("HOST", "127.0.0.1").replace("PORT", &address.port().to_string());

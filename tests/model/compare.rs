@@ -26,7 +26,9 @@ pub(crate) fn planned(world: &World, plan: &Plan) -> Fates {
             (kind, Some(Skip::NotSeen(_)), _) => Fate::Skipped(kind),
             (ActionKind::Activate, ..) => Fate::Activate,
             (ActionKind::Deactivate, ..) => Fate::Deactivate,
-            (ActionKind::Create, ..) => unreachable!("no world creates accounts"),
+            (ActionKind::Create | ActionKind::GrantAdmin | ActionKind::RevokeAdmin, ..) => {
+                unreachable!("no world creates accounts or administrators")
+            }
             (ActionKind::Disable, _, Some(approval)) => Fate::NeedsApproval(approval),
             (ActionKind::Disable, _, None) => Fate::Disable(action.reason),
         };

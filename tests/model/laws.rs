@@ -218,7 +218,7 @@ fn run(world: &mut World, does: Does) {
 }
 
 fn change(account: &mut Account, plan: &Plan, kind: ActionKind) {
-    let AccountState { deactivated, locked, .. } = kind.leaves(plan.disable);
+    let Some(AccountState { deactivated, locked, .. }) = kind.leaves(plan.disable) else { return };
     account.listed = AccountState { deactivated, locked, ..account.listed };
     account.now = account.listed;
     account.deactivated_in_mas = deactivated;

@@ -4,6 +4,7 @@
 
 mod compare;
 mod laws;
+mod lifecycle;
 mod model;
 mod runner;
 mod servers;

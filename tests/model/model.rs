@@ -19,7 +19,9 @@ pub(crate) fn fates(world: &World) -> BTreeMap<&'static str, Fate> {
         Err(ActionKind::Activate) => activation(world, one, true).unwrap_or(Fate::Activate),
         Err(ActionKind::Disable) => disable(world, one, true, &doubtful).unwrap_or(Fate::Unchanged),
         Err(ActionKind::Deactivate) => deactivate(world, one, &doubtful),
-        Err(ActionKind::Create) => unreachable!("no world creates accounts"),
+        Err(ActionKind::Create | ActionKind::GrantAdmin | ActionKind::RevokeAdmin) => {
+            unreachable!("no world creates accounts or administrators")
+        }
     };
     let fates: BTreeMap<_, _> =
         world.accounts.iter().map(|one| (one.localpart, fate(one))).collect();

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use matrix_keycloak_sync::model::{
     Account, AccountDetail, Answer, Evidence, InMas, KeycloakId, KeycloakPerson, KeycloakUser,
-    Localpart, Member, MemberList, Owner, Question, Recheck, Remembered, ServerClocks, SignSeen,
-    Signs, Timestamp, Unnamed, UserId, full_name,
+    Localpart, MasAdmin, Member, MemberList, Owner, Question, Recheck, Remembered, ServerClocks,
+    SignSeen, Signs, Timestamp, Unnamed, UserId, full_name,
 };
 use matrix_keycloak_sync::plan::Plan;
 use matrix_keycloak_sync::planner::{
@@ -158,6 +158,11 @@ fn answer(world: &World, id: &KeycloakId, asked: Question) -> Answer {
     Answer { asked, user: by_id(world, id) }
 }
 
+/// Returns what Keycloak shows of a user when it is asked.
+pub(crate) fn shown_person(world: &World, user: usize) -> KeycloakPerson {
+    world.users.get(user).map_or(KeycloakPerson::Unknown, |one| person(user, one))
+}
+
 fn by_id(world: &World, id: &KeycloakId) -> KeycloakPerson {
     let user = place_of(id).and_then(|place| Some((place, world.users.get(place)?)));
     user.map_or(KeycloakPerson::Unknown, |(place, user)| person(place, user))
@@ -260,6 +265,7 @@ fn listed_account(account: &world::Account) -> Account {
         user_id: user_id(account),
         state: account.listed,
         admin: account.marks.contains(&Mark::Admin),
+        mas_admin: MasAdmin::Unknown,
         bot: account.marks.contains(&Mark::Bot),
         mas: match account.mas {
             Mas::NotAsked => InMas::NotAsked,

@@ -69,6 +69,14 @@ pub(super) enum Moment {
     Undo,
     /// From the registration of an account of a user outside the group on, while `watch` runs.
     NewAccount,
+    /// As soon as the first account exists that the run creates.
+    Create,
+    /// As soon as the first locked account is deactivated.
+    Deactivate,
+    /// As soon as the first user is an administrator.
+    Grant,
+    /// As soon as the first user is no administrator any more.
+    Revoke,
 }
 
 pub(super) const SERVERS: [Server; 5] =
@@ -82,6 +90,9 @@ pub(super) const MOMENTS: [Moment; 7] = [
     Moment::Undo,
     Moment::NewAccount,
 ];
+/// The moments of a run that also creates, deactivates and changes administrators.
+pub(super) const LIFECYCLE: [Moment; 4] =
+    [Moment::Create, Moment::Deactivate, Moment::Grant, Moment::Revoke];
 const OF_SERVERS: [Trouble; 20] = [
     Trouble::Refused,
     Trouble::Hang,
@@ -121,6 +132,8 @@ impl Cell {
     /// are rechecked and changed, it matters who lists them and who writes.
     pub(super) fn ways(self) -> &'static [Way] {
         match (self.server, self.moment) {
+            (Server::MasCli, moment) if moment.is_of_lifecycle() => &[CLI_BY_MAS],
+            (_, moment) if moment.is_of_lifecycle() => &[BY_BOTH],
             (Server::Keycloak | Server::MasApi, Moment::Start | Moment::Undo)
             | (Server::MasApi, Moment::NewAccount) => &[BY_MAS],
             (Server::Keycloak | Server::Synapse, Moment::Reading)
@@ -148,6 +161,12 @@ impl Cell {
                 | Trouble::ListThatChanges
         );
         match (self.server, self.moment, self.trouble) {
+            (Server::Keycloak, moment, _) if moment.is_of_lifecycle() => {
+                Some("Keycloak is not asked any more once accounts are changed: see `applying`")
+            }
+            (_, moment, _) if moment.is_of_lifecycle() && of_lists => {
+                Some("the only lists that are read then are those of sessions: see `applying`")
+            }
             (_, Moment::NewAccount, Trouble::Refused | Trouble::WrongCertificate) => Some(
                 "a running `watch` keeps using the failing address, which cannot be opened again",
             ),
@@ -216,7 +235,9 @@ impl Cell {
             Trouble::TooMany | Trouble::Unavailable | Trouble::UnavailablePage
         );
         matches!(self.trouble, Trouble::Hang | Trouble::Trickle)
-            || is_busy && self.server == Server::MasApi && self.moment == Moment::Applying
+            || is_busy
+                && self.server == Server::MasApi
+                && (self.moment == Moment::Applying || self.moment.is_of_lifecycle())
     }
 }
 
@@ -231,6 +252,11 @@ impl Server {
 }
 
 impl Moment {
+    /// Returns whether the run also creates, deactivates and changes administrators.
+    pub(super) fn is_of_lifecycle(self) -> bool {
+        LIFECYCLE.contains(&self)
+    }
+
     /// Returns whether the program begins while the fault is there.
     pub(super) fn is_from_the_start(self) -> bool {
         matches!(self, Self::Start | Self::Undo | Self::NewAccount)
@@ -296,6 +322,10 @@ impl fmt::Display for Moment {
             Self::Applying => "applying",
             Self::Undo => "undo",
             Self::NewAccount => "new account",
+            Self::Create => "create",
+            Self::Deactivate => "deactivate",
+            Self::Grant => "grant_admin",
+            Self::Revoke => "revoke_admin",
         })
     }
 }

@@ -2,12 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::cell::{SERVERS, Server, Trouble};
+use super::cell::{LIFECYCLE, MOMENTS, Moment, SERVERS, Server, Trouble};
 
 /// The printed table. `1|4` is one or the other: several accounts are rechecked at the same time,
 /// and it is random which come before the fault. In the same way, two pages of members are
 /// requested at a time, and the change comes before either of them.
 const TABLE: &str = include_str!("expected.txt");
+/// The table of [`LIFECYCLE`].
+const LIFECYCLE_TABLE: &str = include_str!("expected_lifecycle.txt");
+
+/// The moments of the tables, and how their cases should end.
+pub(super) const TABLES: [(&[Moment], &str); 2] =
+    [(&MOMENTS, TABLE), (&LIFECYCLE, LIFECYCLE_TABLE)];
 
 /// The meaning of the cells.
 pub(super) const LEGEND: &str = "
@@ -15,9 +21,12 @@ exit codes, of both ways if they differ; with 0 every account is in the right st
 ~ in step with what the server showed: an account that it did not show is left to the next run
 ";
 
-/// Returns the cells that are not as expected, one per line.
-pub(super) fn differences(table: &BTreeMap<(Server, Trouble), Vec<String>>) -> Vec<String> {
-    let mut lines = TABLE.lines().skip(1);
+/// Returns the cells of a table that are not as expected, one per line.
+pub(super) fn differences(
+    table: &BTreeMap<(Server, Trouble), Vec<String>>,
+    expected: &str,
+) -> Vec<String> {
+    let mut lines = expected.lines().skip(1);
     let mut wrong = Vec::new();
     for server in SERVERS {
         assert_eq!(lines.next(), Some(&*server.to_string()), "expected.txt");

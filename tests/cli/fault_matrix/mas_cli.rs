@@ -10,22 +10,24 @@ use matrix_keycloak_sync::standins::RunningWorld;
 use super::cell::{Cell, Moment, Trouble};
 use crate::harness::script;
 
-/// Writes the script and returns its path. It fails at the first call, or from the first lock on.
+/// Writes the script and returns its path. It fails at the first call, or from the first call of its
+/// moment on.
 pub(super) fn install(world: &RunningWorld, cell: Cell) -> PathBuf {
     let directory = world.directory().display();
     let from = match cell.moment {
         moment if moment.is_from_the_start() => ":".to_owned(),
-        // Two calls can be the first lock; the one that creates the directory is.
-        _ => format!(
-            "if [ ! -d {directory}/locked ]; then\n\
-             case \"$*\" in *lock-user\\ --deactivate*) mkdir {directory}/locked 2>/dev/null && passes;; *) passes;; esac\n\
-             fi"
+        // Two calls can be the first one; the one that creates the directory is.
+        moment => format!(
+            "if [ ! -d {directory}/begun ]; then\n\
+             case \"$*\" in *{}*) mkdir {directory}/begun 2>/dev/null && passes;; *) passes;; esac\n\
+             fi",
+            first_call(moment)
         ),
     };
     // The next call does not find a removed command.
     let passes = if cell.trouble == Trouble::Refused && !cell.moment.is_from_the_start() {
         format!(
-            "passes() {{ [ -d {directory}/locked ] && mv \"$0\" {directory}/gone; exec $real \"$@\"; }}"
+            "passes() {{ [ -d {directory}/begun ] && mv \"$0\" {directory}/gone; exec $real \"$@\"; }}"
         )
     } else {
         "passes() { exec $real \"$@\"; }".to_owned()
@@ -41,6 +43,16 @@ pub(super) fn install(world: &RunningWorld, cell: Cell) -> PathBuf {
         begin(world, cell);
     }
     path
+}
+
+/// Returns the call, quoted for a shell, after which the fault begins.
+fn first_call(moment: Moment) -> &'static str {
+    match moment {
+        Moment::Create => "register-user",
+        Moment::Grant => "promote-admin",
+        Moment::Revoke => "demote-admin",
+        _ => "lock-user\\ --deactivate",
+    }
 }
 
 /// Makes it fail, as [`install`] has prepared.

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use matrix_keycloak_sync::environment::Timeouts;
+use matrix_keycloak_sync::plan::DisableMode;
 use matrix_keycloak_sync::standins::{Fault, Faults, RunningWorld, SeenRequest};
 use serde_json::{Value, json};
 
 use super::cell::{Cell, Moment, Server, Trouble};
 use super::front::{Front, Mode, Switch};
+use super::lifecycle;
 use super::machine::Machine;
 use super::mas_cli;
 use super::verdict::{Everyone, Members, Record};
@@ -90,6 +92,11 @@ impl Scene {
             .user("zoe")
             .account("zoe");
         let world = world.user(super::new_account::NEWCOMER);
+        let world = if cell.moment.is_of_lifecycle() {
+            world.group("/matrix-admins").user(lifecycle::LEAVER).account(lifecycle::LEAVER)
+        } else {
+            world
+        };
         let world = started(world.job_delay(Duration::from_millis(5))).await;
         // Users are found by name, so that the second look requests the name that has the fault.
         world.unlink(LOOKED_AT);
@@ -107,7 +114,9 @@ impl Scene {
         let mut scene =
             Self { world, cell, way, detour: Mutex::default(), toml: String::new(), machine };
         scene.toml = scene.configuration();
-        if scene.has_run_before() {
+        if cell.moment.is_of_lifecycle() {
+            scene.prepare_lifecycle().await;
+        } else if scene.has_run_before() {
             scene.run_and_turn_around().await;
         }
         match (cell.server, cell.trouble) {
@@ -145,7 +154,13 @@ impl Scene {
         let writer = "[writer]\nconfirm_timeout = \"10s\"\n";
         let way = settings(&self.world, self.way).replace("[writer]\n", writer);
         let watch = super::new_account::WATCH;
-        format!("{state}{way}{PROTECT}{}{watch}", harness::NO_LIMITS)
+        let (way, policy, more) = if self.cell.moment.is_of_lifecycle() {
+            let way = way.replace("[accounts]\n", "[accounts]\nprovision = \"members\"\n");
+            (way, lifecycle::POLICY, lifecycle::SECTIONS)
+        } else {
+            (way, "", "")
+        };
+        format!("{state}{way}{PROTECT}{policy}{more}{}{watch}", harness::NO_LIMITS)
     }
 
     /// The program, as it is configured for this case.
@@ -202,6 +217,11 @@ impl Scene {
         self.program().run_within(self.world.directory(), arguments, limit)
     }
 
+    /// What the program does to accounts of users outside the group.
+    pub(super) fn disable_mode(&self) -> DisableMode {
+        if self.cell.moment.is_of_lifecycle() { DisableMode::Lock } else { DisableMode::Deactivate }
+    }
+
     pub(super) fn everyone(&self) -> Everyone {
         harness::everyone(&self.world).into_iter().collect()
     }
@@ -255,7 +275,8 @@ impl Scene {
     }
 
     fn has_run_before(&self) -> bool {
-        self.cell.moment == Moment::Undo || self.cell.server == Server::Machine
+        let Cell { server, moment, .. } = self.cell;
+        moment == Moment::Undo || moment.is_of_lifecycle() || server == Server::Machine
     }
 
     /// Removes the fault.
@@ -309,7 +330,11 @@ impl Scene {
                 is_long_list(server, seen) && pages.fetch_add(1, Ordering::SeqCst) > 0
             }
             Moment::Look | Moment::LookAtMember => seen.target().contains(&looked_at),
-            Moment::Applying => false,
+            Moment::Applying
+            | Moment::Create
+            | Moment::Deactivate
+            | Moment::Grant
+            | Moment::Revoke => false,
         }
     }
 
@@ -333,14 +358,26 @@ impl Scene {
         match self.cell.moment {
             Moment::Reading => world.synapse.faults().on("/v3/users").before(move |_| full()),
             Moment::Look => world.keycloak.faults().on("/users").before(move |_| full()),
-            Moment::Applying => self.at_the_first_lock(full),
-            _ => {}
+            _ => self.at_its_change(full),
         }
     }
 
-    /// Calls `now` when the first account is locked, before the client gets the answer.
-    fn at_the_first_lock(&self, now: impl Fn() + Clone + Send + Sync + 'static) {
-        if self.cell.moment == Moment::Applying {
+    /// Calls `now` at the first change of the kind of this moment, before the client gets the answer.
+    /// [`mas_cli`] does that by itself.
+    fn at_its_change(&self, now: impl Fn() + Clone + Send + Sync + 'static) {
+        let (path, earlier) = match self.cell.moment {
+            Moment::Create => ("/users", 0),
+            Moment::Deactivate => ("/deactivate", 0),
+            Moment::Grant => ("/set-admin", 0),
+            Moment::Revoke => ("/set-admin", 1),
+            _ => ("", 0),
+        };
+        if self.cell.moment.is_of_lifecycle() && self.cell.server != Server::MasCli {
+            let is_change =
+                move |seen: &SeenRequest| seen.method == "POST" && seen.path.ends_with(path);
+            let rule = self.world.mas.admin().faults().matching(is_change);
+            rule.skip(earlier).times(1).after(move |_| now());
+        } else if self.cell.moment == Moment::Applying {
             let by_api = now.clone();
             self.world
                 .mas
@@ -368,7 +405,7 @@ impl Scene {
             _ => {
                 let since = Since::default();
                 let at_lock = since.clone();
-                self.at_the_first_lock(move || at_lock.begin());
+                self.at_its_change(move || at_lock.begin());
                 for faults in self.faults() {
                     let (since, hits) = (since.clone(), self.hits());
                     let applies = move |seen: &SeenRequest| {
@@ -572,7 +609,7 @@ impl Scene {
         if self.cell.moment.is_from_the_start() {
             change();
         } else {
-            self.at_the_first_lock(change.clone());
+            self.at_its_change(change.clone());
             let hits = self.hits();
             self.faults()[0]
                 .matching(move |seen| is_asked_by_the_program(seen) && hits(seen))

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use matrix_keycloak_sync::plan::DisableMode;
 use matrix_keycloak_sync::standins::world::{MasUserState, ServerStates, SynapseAccountState};
 
 use crate::harness::account;
@@ -27,37 +28,49 @@ pub(super) struct Report {
     pub(super) wrong_disables: Vec<String>,
     pub(super) wrong_activations: Vec<String>,
     pub(super) lost_records: Vec<String>,
+    /// Accounts made twice or for the wrong user.
+    pub(super) wrong_accounts: Vec<String>,
+    /// Users who wrongly got or lost the right, and a server without administrators.
+    pub(super) wrong_admins: Vec<String>,
 }
 
 impl Report {
+    pub(super) fn all(&self) -> impl Iterator<Item = &String> {
+        let accounts = self.wrong_disables.iter().chain(&self.wrong_activations);
+        accounts.chain(&self.lost_records).chain(&self.wrong_accounts).chain(&self.wrong_admins)
+    }
+
     /// Compares the state before with the state after.
     pub(super) fn of(
         before: &Everyone,
         after: &Everyone,
         records: &[Record],
         members: &Members,
+        mode: DisableMode,
     ) -> Self {
         let mut report = Self::default();
         for (name, was) in before {
-            let now = after.get(name).copied().unwrap_or(ServerStates { mas: None, synapse: None });
+            let mut now =
+                after.get(name).copied().unwrap_or(ServerStates { mas: None, synapse: None });
             let of_account = || records.iter().filter(|record| record.localpart == *name);
-            let tried_to_disable =
-                of_account().any(|record| record.action == "disable" && record.begun);
+            let begun =
+                |action: &str| of_account().any(|record| record.action == action && record.begun);
+            // A user who loses the right loses sessions, and nothing else.
+            if let (true, Some(was), Some(mas)) = (begun("revoke_admin"), was.mas, &mut now.mas) {
+                mas.sessions = was.sessions;
+            }
+            let tried_to_disable = begun("disable") || begun("deactivate");
             if members.contains(name) && (tried_to_disable || is_worse(*was, now)) {
                 report.wrong_disables.push(format!("{name}, a member: {was:?} became {now:?}"));
             }
-            let tried_to_activate =
-                of_account().any(|record| record.action == "activate" && record.begun);
-            if !members.contains(name) && (tried_to_activate || is_worse(now, *was)) {
+            if !members.contains(name) && (begun("activate") || is_worse(now, *was)) {
                 report
                     .wrong_activations
                     .push(format!("{name}, not a member: {was:?} became {now:?}"));
             }
-            let begun =
-                |action: &str| of_account().any(|record| record.action == action && record.begun);
             // Lock, deactivation and the end of a session are parts of a disable; undoing them, of
             // an activation.
-            if is_worse(*was, now) && !begun("disable") || is_worse(now, *was) && !begun("activate")
+            if is_worse(*was, now) && !tried_to_disable || is_worse(now, *was) && !begun("activate")
             {
                 report.lost_records.push(format!(
                     "{name}: {was:?} became {now:?}, and the history has no such action"
@@ -65,7 +78,8 @@ impl Report {
             }
             for record in of_account() {
                 let is_wrong = match (record.outcome.as_str(), record.action.as_str()) {
-                    ("done", "disable") => !is_disabled(now),
+                    ("done", "disable") if mode == DisableMode::Lock => !is_locked(now),
+                    ("done", "disable" | "deactivate") => !is_disabled(now),
                     ("done", "activate") => !is_active(now),
                     ("skipped", _) => now != *was,
                     _ => false,
@@ -112,12 +126,17 @@ pub(super) fn in_place(name: &str, before: &Everyone, now: &Everyone, members: &
     }
 }
 
-fn is_active(state: ServerStates) -> bool {
+pub(super) fn is_active(state: ServerStates) -> bool {
     matches!(state.mas, Some(MasUserState { locked: false, deactivated: false, .. }))
         && matches!(
             state.synapse,
             Some(SynapseAccountState { locked: false, deactivated: false, erased: false })
         )
+}
+
+pub(super) fn is_locked(state: ServerStates) -> bool {
+    matches!(state.mas, Some(MasUserState { locked: true, .. }))
+        && matches!(state.synapse, Some(it) if it.locked || it.deactivated)
 }
 
 fn is_disabled(state: ServerStates) -> bool {
@@ -144,6 +163,11 @@ fn is_worse(was: ServerStates, now: ServerStates) -> bool {
         (was, now) => was.is_some() && now.is_none(),
     };
     in_mas || in_synapse
+}
+
+/// The report about one account.
+fn report(was: ServerStates, now: ServerStates, records: &[Record], members: &Members) -> Report {
+    Report::of(&one("ann", was), &one("ann", now), records, members, DisableMode::Deactivate)
 }
 
 fn one(name: &str, state: ServerStates) -> Everyone {
@@ -176,12 +200,11 @@ fn member_who_can_do_less_is_a_wrong_disable() {
         // The action had no effect, but it was tried.
         (active, active),
     ] {
-        let of =
-            |members: &Members| Report::of(&one("ann", was), &one("ann", now), &begun, members);
+        let of = |members: &Members| report(was, now, &begun, members);
         assert_eq!(of(&members).wrong_disables.len(), 1, "{was:?} {now:?}");
         assert_eq!(of(&Members::new()).wrong_disables, [""; 0], "out of the group");
     }
-    let same = Report::of(&one("ann", active), &one("ann", active), &[], &members);
+    let same = report(active, active, &[], &members);
     assert_eq!(same, Report::default());
 }
 
@@ -191,13 +214,11 @@ fn activation_is_wrong_if_the_account_is_not_a_members() {
     let begun = [record("activate", "failed", true)];
     let members: Members = ["ann".to_owned()].into();
     for now in [active, account(true, false), account(false, true), disabled] {
-        let of = |members: &Members| {
-            Report::of(&one("ann", disabled), &one("ann", now), &begun, members)
-        };
+        let of = |members: &Members| report(disabled, now, &begun, members);
         assert_eq!(of(&Members::new()).wrong_activations.len(), 1, "{now:?}");
         assert_eq!(of(&members).wrong_activations, [""; 0], "a member");
     }
-    let unasked = Report::of(&one("ann", disabled), &one("ann", active), &[], &Members::new());
+    let unasked = report(disabled, active, &[], &Members::new());
     assert_eq!(unasked.wrong_activations.len(), 1);
 }
 
@@ -205,7 +226,7 @@ fn activation_is_wrong_if_the_account_is_not_a_members() {
 fn change_without_a_record_is_a_lost_record() {
     let (active, disabled) = (account(false, false), account(true, true));
     let lost = |was, now, records: &[Record]| {
-        Report::of(&one("ann", was), &one("ann", now), records, &Members::new()).lost_records.len()
+        report(was, now, records, &Members::new()).lost_records.len()
     };
     for now in [disabled, account(true, false), account(false, true)] {
         assert_eq!(lost(active, now, &[]), 1);
