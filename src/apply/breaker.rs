@@ -5,10 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::Stop;
 use crate::plan::{FailureKind, Outcome};
 
-/// The silences in a row after which the writer is given up, for every kind of action. Each takes
-/// as long as a request may.
-const MOST_SILENCES: usize = 3;
-
 /// Whether the writer has answered an action, even with an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answering {
@@ -50,9 +46,11 @@ impl<'s> Breaker<'s> {
                 self.limit
             ));
         }
-        if self.silences.in_a_row.load(Ordering::Relaxed) >= MOST_SILENCES {
+        // Each takes as long as a request may.
+        if self.silences.in_a_row.load(Ordering::Relaxed) >= self.limit {
             return Outcome::Skipped(format!(
-                "not tried: the writer had not answered {MOST_SILENCES} times in a row"
+                "not tried: the writer had not answered, or stayed busy, {} times in a row",
+                self.limit
             ));
         }
         let (outcome, answering) = attempt().await;
@@ -122,7 +120,7 @@ mod tests {
     async fn writer_that_does_not_answer_is_given_up_for_every_kind_of_action() {
         let (silences, stop) = (Silences::default(), Stop::default());
         let tried = async |answering| {
-            let breaker = Breaker::new(100, &silences);
+            let breaker = Breaker::new(3, &silences);
             let outcome = breaker.guard(&stop, async || (Outcome::Done, answering)).await;
             !matches!(outcome, Outcome::Skipped(_))
         };

@@ -138,16 +138,19 @@ async fn what_still_holds(
             let fits = planned.as_ref().filter(|planned| planned.kind == action.action);
             Action {
                 skipped: match (action.action, fits) {
-                    (kind, Some(planned)) if is_by_plan(kind) => planned.skipped.clone(),
-                    (kind, None) if is_by_plan(kind) => {
-                        let is_last = last.contains(action.user_id.localpart());
-                        Some(not_planned(kind, is_last.then_some(KeptReason::LastAdmin)))
+                    (kind, None) if last.contains(action.user_id.localpart()) => {
+                        Some(not_planned(kind, Some(KeptReason::LastAdmin)))
                     }
+                    (kind, Some(planned)) if is_by_plan(kind) => planned.skipped.clone(),
+                    (kind, None) if is_by_plan(kind) => Some(not_planned(kind, None)),
                     _ => left_out(&action, found.map(|(_, verdict)| verdict)),
                 },
                 new: planned.as_ref().and_then(|planned| planned.new.clone()),
                 approval: found.and_then(|(_, verdict)| verdict.approval()),
-                mas_id: found.and_then(|(account, _)| account.mas.id().cloned()),
+                mas_id: planned
+                    .as_ref()
+                    .and_then(|planned| planned.mas_id.clone())
+                    .or_else(|| found.and_then(|(account, _)| account.mas.id().cloned())),
                 before: found.map(|(account, _)| account.state).unwrap_or_default(),
                 mark: planned.as_ref().and_then(|planned| planned.mark),
                 since: planned.as_ref().and_then(|planned| planned.since),

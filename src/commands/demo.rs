@@ -146,7 +146,7 @@ fn last_line(text: &str) -> String {
 fn refusal(text: &str) -> String {
     let lines = text.lines().filter(|line| !line.is_empty());
     let reasons = lines.take_while(|line| !line.starts_with("Check the plan"));
-    reasons.map(|line| format!("{line}\n")).collect()
+    reasons.fold(String::new(), |text, line| text + line + "\n")
 }
 
 async fn serve(config: &Path) -> Result<Exit, Failure> {

@@ -104,7 +104,8 @@ fn explained<'f>(
         let mark = draft.mark(account, &verdict, rechecks.evidence(&account.user_id));
         let next_stage = draft.next_stage_of(account);
         let evidence = draft.evidence(account, rechecks);
-        Explained { account, verdict, mark, next_stage, evidence }
+        let right = decision.right_after(&account.user_id);
+        Explained { account, verdict, mark, next_stage, right, evidence }
     };
     let mut explained: Vec<_> = accounts.map(explain).collect();
     explained.sort_by_key(|one| &one.account.user_id);

@@ -4,8 +4,8 @@ use strum::{IntoStaticStr, VariantArray};
 
 use super::{Approval, Mark, Reason};
 use crate::model::{
-    AccountState, Evidence, KeycloakUser, Localpart, MasUserId, ServerText, Timestamp, UserId,
-    serde_with_words,
+    AccountState, Evidence, KeycloakUser, Localpart, MasAdmin, MasUserId, ServerText, Timestamp,
+    UserId, serde_with_words,
 };
 
 /// What an action does to an account.
@@ -42,7 +42,17 @@ impl ActionKind {
     /// Returns whether it changes what an administrator may do, and not the account.
     #[must_use]
     pub fn is_about_admins(self) -> bool {
-        matches!(self, Self::GrantAdmin | Self::RevokeAdmin)
+        self.right().is_some()
+    }
+
+    /// Returns whether the owner is an administrator after the action, if it changes that.
+    #[must_use]
+    pub fn right(self) -> Option<MasAdmin> {
+        match self {
+            Self::GrantAdmin => Some(MasAdmin::Yes),
+            Self::RevokeAdmin => Some(MasAdmin::No),
+            Self::Activate | Self::Create | Self::Disable | Self::Deactivate => None,
+        }
     }
 
     /// Returns whether it takes the account from its owner.
@@ -122,6 +132,9 @@ pub struct NewAccount {
     pub user: KeycloakUser,
     /// The upstream provider of MAS that is the realm, a ULID.
     pub provider: ServerText,
+    /// When earlier runs have tried to create it, from the beginning to the end of each attempt: an
+    /// account that is there already is theirs only if it was made then.
+    pub attempts: Vec<(Timestamp, Timestamp)>,
 }
 
 /// Why an account was not rechecked.

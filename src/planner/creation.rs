@@ -65,7 +65,7 @@ pub(super) fn candidates<'f>(
         })
         .map(|(member, name)| {
             let user_id = name.clone().on(&facts.server_name);
-            let is_begun = facts.memory.creations.get(&user_id) == Some(&member.id);
+            let is_begun = is_begun(facts, &user_id, &member.id);
             Candidate { member, name, half_made: None, is_begun }
         })
         .collect();
@@ -94,7 +94,7 @@ pub(super) fn half_made<'f>(
         Holder::Tied { member: Some(member), by: TiedBy::Memory(_), .. } => member,
         Holder::Tied { .. } | Holder::Contested { .. } | Holder::Unclaimed => return None,
     };
-    let is_ours = facts.memory.creations.get(&account.user_id) == Some(&member.id);
+    let is_ours = is_begun(facts, &account.user_id, &member.id);
     let can_be_finished = matches!(account.mas, InMas::Known(_))
         && account.links.is_empty()
         && facts.provider.is_some();
@@ -104,6 +104,11 @@ pub(super) fn half_made<'f>(
         half_made: Some(account),
         is_begun: true,
     })
+}
+
+/// Returns whether an earlier run has begun to create this account for this user.
+fn is_begun(facts: &Facts, user_id: &UserId, user: &KeycloakId) -> bool {
+    facts.memory.creations.get(user_id).is_some_and(|begun| begun.user == *user)
 }
 
 impl Candidate<'_> {
@@ -194,7 +199,11 @@ impl<'f> Draft<'f> {
                 Creation::NotConfirmed => continue,
                 Creation::Skipped(why) => (None, None, Some(Skip::NotSeen(why))),
                 Creation::Create(user, mas_id) => {
-                    let new = facts.provider.clone().map(|provider| NewAccount { user, provider });
+                    let begun = facts.memory.creations.get(&user_id);
+                    let attempts = begun.filter(|begun| begun.user == user.id);
+                    let attempts = attempts.map(|begun| begun.attempts.clone()).unwrap_or_default();
+                    let provider = facts.provider.clone();
+                    let new = provider.map(|provider| NewAccount { user, provider, attempts });
                     (new, mas_id, None)
                 }
             };

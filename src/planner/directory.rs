@@ -43,6 +43,13 @@ impl<'f> Directories<'f> {
         }
     }
 
+    /// Adds another list that shows which providers are up.
+    pub(super) fn and_by(&mut self, members: &'f [Member]) {
+        let shown = Self::new([], members);
+        self.alive.extend(shown.alive);
+        self.doubtful.retain(|link| !self.alive.contains(link));
+    }
+
     /// Adds the providers that were unverified before: they stay so.
     pub(super) fn and_before(&mut self, doubtful: impl IntoIterator<Item = &'f str>) {
         self.doubtful.extend(doubtful);

@@ -22,8 +22,8 @@ pub struct Memory {
     pub locked_since: BTreeMap<UserId, Timestamp>,
     /// The owners of accounts that are gone, by the key of the localpart.
     pub former_owners: BTreeMap<Box<str>, KeycloakId>,
-    /// The accounts that this program has begun to create, and their users.
-    pub creations: BTreeMap<UserId, KeycloakId>,
+    /// The accounts that this program has begun to create.
+    pub creations: BTreeMap<UserId, BegunCreation>,
     /// The accounts whose owners this program has begun to make no administrators any more: sessions
     /// that use the right may be open.
     pub revocations: BTreeSet<UserId>,
@@ -33,6 +33,14 @@ pub struct Memory {
     pub bridges: BTreeSet<UserId>,
     /// The storage providers that were ever seen, up or not.
     pub directories: BTreeSet<Box<str>>,
+}
+
+/// An account that this program has begun to create, and that may be half made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BegunCreation {
+    pub user: KeycloakId,
+    /// The time of each attempt, from its beginning to its end.
+    pub attempts: Vec<(Timestamp, Timestamp)>,
 }
 
 /// Whether the state file is in use, so that unknown owners need an approval.

@@ -35,12 +35,12 @@ use crate::model::{
     Timestamp, TokenOwners, Unnamed, UserId,
 };
 
-pub use admins::{AdminChanges, AdminDraft, AdminsSeen};
+pub use admins::{AdminChanges, AdminDraft, AdminNames, AdminsSeen, RightAfter};
 pub use draft::{AskByName, AskFirst, Draft, ToRecheck, Verdicts};
 pub use evidence::{AccountEvidence, Clue, EvidenceLine, Ruling, Side};
 pub use identity::AccountsByLocalpart;
 pub use limits::{Limits, Past};
-pub use memory::{Memory, OwnDisable, Progress, Recall, SecondStage};
+pub use memory::{BegunCreation, Memory, OwnDisable, Progress, Recall, SecondStage};
 pub use plan_scope::PlanScope;
 pub use policy::{
     AdminRules, DisabledMembers, Federation, LockedMembers, Matching, Policy, ProtectError,

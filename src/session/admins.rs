@@ -10,7 +10,9 @@ use super::{Aim, Session};
 use crate::error_chain::in_one_line;
 use crate::failure::Failure;
 use crate::model::{MemberList, UserId};
-use crate::planner::{AdminChanges, AdminDraft, AdminsSeen, Draft, Rechecks, ToRecheck};
+use crate::planner::{
+    AdminChanges, AdminDraft, AdminNames, AdminsSeen, Draft, Rechecks, ToRecheck,
+};
 use crate::readers::{ReadError, Reading, Tally};
 use crate::writers::{MasCli, WriterError};
 
@@ -67,7 +69,7 @@ impl Session {
         }
         // With a wrong configuration mas-cli would list those of a default database (trap 21).
         self.prove_mas_config()?;
-        let admins = self.admins_now().await?;
+        let admins = self.admins_now().await?.all;
         let server_name = &self.config.server_name;
         let accounts = reading.facts.accounts.iter_mut();
         for account in accounts.filter(|account| account.is_on(server_name)) {
@@ -92,8 +94,8 @@ impl Session {
         let draft = AdminDraft::new(members, &of_admins.facts, &policy, rules);
         warn_of_synapse_marks(draft.marked_by_synapse());
         let accounts: Vec<_> = draft.to_recheck().collect();
-        if accounts.is_empty() {
-            return Some(draft.no_changes());
+        if accounts.is_empty() && self.config.policy.protect_admins {
+            return Some(draft.no_changes(None));
         }
         let most = self.most_rechecks(aim);
         let changes = draft.decide(&self.admins_seen(accounts, most, &of_admins).await);
@@ -107,14 +109,23 @@ impl Session {
     }
 
     /// Returns no change of administrators: the last ones are kept also if they would be disabled.
-    pub(super) fn no_admin_changes(
+    /// The reading may be older than the last change of an administrator, so MAS is asked again.
+    pub(super) async fn no_admin_changes(
         &self,
         members: &Draft<'_>,
         reading: &Reading,
     ) -> Option<AdminChanges> {
         let (rules, of_admins) = (self.config.policy.admins?, reading.of_admins()?);
         let policy = self.config.policy.of_admins();
-        Some(AdminDraft::new(members, &of_admins.facts, &policy, rules).no_changes())
+        let draft = AdminDraft::new(members, &of_admins.facts, &policy, rules);
+        if self.config.policy.protect_admins {
+            return Some(draft.no_changes(None));
+        }
+        let admins = self.admins_now().await;
+        if let Err(error) = &admins {
+            warn!("administrators are those of the last full reading: {}", in_one_line(error));
+        }
+        Some(draft.no_changes(admins.as_ref().ok()))
     }
 
     /// Warns of administrators that MAS's configuration names, as far as they are in none of
@@ -156,16 +167,28 @@ impl Session {
         Ok(AdminsSeen { rechecks, admins })
     }
 
-    /// Returns the administrators of MAS, without regard to case.
-    async fn admins_now(&self) -> Result<HashSet<Box<str>>, Failure> {
+    /// Returns the administrators of MAS; mas-cli does not say who of them can log in.
+    async fn admins_now(&self) -> Result<AdminNames, Failure> {
         let unknown =
             || WriterError::NoAdminList { command: "mas-cli manage list-admin-users".to_owned() };
-        let admins = match (&self.readers.mas, &self.mas_cli) {
-            (Some(mas), _) => mas.admins().await.map_err(ReadError::from)?,
-            (None, Some(mas_cli)) => mas_cli.admins().await?.ok_or_else(unknown)?,
+        let mut names = AdminNames::default();
+        match (&self.readers.mas, &self.mas_cli) {
+            (Some(mas), _) => {
+                for (name, state) in mas.admins().await.map_err(ReadError::from)? {
+                    let key = Box::from(&*name.key());
+                    if !state.is_active() {
+                        names.shut.insert(Box::clone(&key));
+                    }
+                    names.all.insert(key);
+                }
+            }
+            (None, Some(mas_cli)) => {
+                let admins = mas_cli.admins().await?.ok_or_else(unknown)?;
+                names.all.extend(admins.iter().map(|admin| Box::from(&*admin.key())));
+            }
             (None, None) => return Err(unknown().into()),
-        };
-        Ok(admins.iter().map(|admin| admin.key().into()).collect())
+        }
+        Ok(names)
     }
 
     /// Checks MAS's configuration right before the first change: it may be another one since the

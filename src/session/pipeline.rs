@@ -5,9 +5,11 @@ use super::warnings::warn_of_doubts;
 use super::{AdminsOfMas, Session};
 use crate::failure::Failure;
 use crate::metrics::metrics;
+use crate::model::UserId;
 use crate::plan::{ApprovedDigest, Plan};
 use crate::planner::{
-    AdminChanges, Draft, Facts, Past, PlanScope, Reach, Rechecks, ToRecheck, Undo, Verdicts,
+    AdminChanges, Draft, Facts, Past, PlanScope, Reach, Rechecks, RightAfter, ToRecheck, Undo,
+    Verdicts,
 };
 use crate::readers::Reading;
 
@@ -40,6 +42,11 @@ pub(crate) struct Decision<'f> {
 }
 
 impl Decision<'_> {
+    /// Returns what becomes of the right of this account's owner, if `[admins]` changes it.
+    pub(crate) fn right_after(&self, user_id: &UserId) -> Option<RightAfter> {
+        self.admin_changes.as_ref().and_then(|changes| changes.right_after(user_id))
+    }
+
     /// Makes the plan.
     pub(crate) fn into_plan(self) -> Plan {
         let mut plan = self.draft.plan(self.verdicts, &self.rechecks);
@@ -88,7 +95,7 @@ impl Session {
         // Events are about members: an administrator waits for the next complete reading.
         let admin_changes = match scope {
             None => self.admin_changes(&draft, reading, aim).await,
-            Some(_) => self.no_admin_changes(&draft, reading),
+            Some(_) => self.no_admin_changes(&draft, reading).await,
         };
         let verdicts = draft.verdicts(&rechecks);
         let decision = Decision { draft, rechecks, verdicts, admins, admin_changes };
@@ -120,7 +127,12 @@ impl Session {
     ) -> Result<Plan, Failure> {
         let accounts = undo.to_recheck().collect();
         let (rechecks, _) = self.recheck(accounts, self.most_rechecks(aim), reading, aim).await?;
-        let plan = undo.decide(&rechecks);
+        let mut plan = undo.decide(&rechecks);
+        let (nothing, policy) = (PlanScope::default(), &self.config.policy);
+        let draft = Draft::about(&reading.facts, policy, Some(&nothing));
+        if let Some(admins) = self.no_admin_changes(&draft, reading).await {
+            admins.skip_last_ones(&mut plan);
+        }
         warn_of_doubts(&reading.facts, &plan);
         Ok(plan)
     }

@@ -14,7 +14,9 @@ use super::times::Times;
 use super::{Namespace, State, StateError};
 use crate::model::{KeycloakId, Timestamp, UserId, Word as _};
 use crate::plan::{ActionKind, DisableMode, OutcomeKind, RunCommand};
-use crate::planner::{AccountsByLocalpart, Facts, Memory, OwnDisable, Progress, SecondStage};
+use crate::planner::{
+    AccountsByLocalpart, BegunCreation, Facts, Memory, OwnDisable, Progress, SecondStage,
+};
 
 /// How long an account counts as unknown to MAS.
 const NOT_IN_MAS_FOR: Duration = Duration::from_hours(24);
@@ -203,21 +205,24 @@ pub(super) fn own_disables(
     Ok(own)
 }
 
+/// An attempt whose end was not recorded may have lasted this long.
+const LONGEST_ATTEMPT: Duration = Duration::from_mins(10);
+
 /// Returns the accounts whose creation was begun, and their users, unless it is known that it was
 /// finished, or that nothing was changed.
 fn creations(
     connection: &Connection,
     namespace: &Namespace,
-) -> Result<BTreeMap<UserId, KeycloakId>, StateProblem> {
+) -> Result<BTreeMap<UserId, BegunCreation>, StateProblem> {
     let mut statement = connection.prepare(
-        "SELECT user_id, evidence, outcome FROM actions JOIN runs ON id = run
+        "SELECT user_id, evidence, outcome, begun, actions.ended FROM actions JOIN runs ON id = run
          WHERE realm = ?1 AND server_name = ?2 AND action = ?3 AND begun IS NOT NULL AND failure IS NULL
          ORDER BY run, number",
     )?;
     let kind = ActionKind::Create.word();
     let mut rows =
         statement.query(params![namespace.realm, namespace.server_name.as_str(), kind])?;
-    let mut creations = BTreeMap::new();
+    let mut creations: BTreeMap<UserId, BegunCreation> = BTreeMap::new();
     while let Some(row) = rows.next()? {
         if word_if_any(row, 2)? == Some(OutcomeKind::Done) {
             creations.remove(&user_id(row, 0)?);
@@ -225,9 +230,15 @@ fn creations(
         }
         let evidence: Value = from_json(text(row, 1)?)?;
         let id = evidence.pointer("/keycloak/0/asked/id").and_then(Value::as_str);
-        if let Some(id) = id {
-            creations.insert(user_id(row, 0)?, KeycloakId::from(id));
-        }
+        let Some(user) = id.map(KeycloakId::from) else { continue };
+        let begun = Timestamp::from_millis(row.get(3)?);
+        let ended = row.get::<_, Option<i64>>(4)?.map(Timestamp::from_millis);
+        let attempt = (begun, ended.unwrap_or_else(|| begun.after(LONGEST_ATTEMPT)));
+        let attempts = match creations.remove(&user_id(row, 0)?) {
+            Some(before) if before.user == user => [before.attempts, vec![attempt]].concat(),
+            _ => vec![attempt],
+        };
+        creations.insert(user_id(row, 0)?, BegunCreation { user, attempts });
     }
     Ok(creations)
 }

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::http::HttpError;
 use crate::lock::RunLock;
 use crate::metrics::{RunKind, metrics};
-use crate::model::{Timestamp, Word as _};
+use crate::model::{MasAdmin, Timestamp, Word as _};
 use crate::plan::{ActionKind, Approval, Outcome, Plan};
 use crate::planner::Past;
 use crate::readers::{ReadError, Reading, Refresh};
@@ -244,12 +244,23 @@ impl Watcher<'_> {
             .filter(|(_, outcome)| matches!(outcome, Outcome::Done | Outcome::Scheduled(_)))
             .filter_map(|(action, _)| Some((&action.user_id, action.kind.leaves(plan.disable)?)))
             .collect();
-        if done.is_empty() {
+        let rights: HashMap<_, _> = plan
+            .actions
+            .iter()
+            .zip(outcomes)
+            .filter(|(_, outcome)| **outcome == Outcome::Done)
+            .filter_map(|(action, _)| Some((&action.user_id, action.kind.right()?)))
+            .collect();
+        if done.is_empty() && rights.is_empty() {
             return;
         }
         for account in self.reading.iter_mut().flat_map(|reading| &mut reading.facts.accounts) {
             if let Some(state) = done.get(&account.user_id) {
                 account.state = *state;
+            }
+            if let Some(right) = rights.get(&account.user_id) {
+                account.mas_admin = *right;
+                account.admin |= *right == MasAdmin::Yes;
             }
         }
     }

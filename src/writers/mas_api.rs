@@ -136,7 +136,7 @@ impl Write for MasApiWriter {
             return self.change(id, "set-admin", Some(&body)).await.map(drop);
         }
         match admin_sessions::end(&self.mas, id).await {
-            Err(error) if ends_the_waiting(&error) => return Err(error.into()),
+            Err(error) if error.is_silence() => return Err(error.into()),
             _ => {}
         }
         let taken = self.change(id, "set-admin", Some(&body)).await.map(drop);

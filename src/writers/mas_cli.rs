@@ -215,7 +215,7 @@ impl Write for MasCli {
     /// mas-cli registers an account with everything or not at all (recordings:
     /// `mas-cli-lifecycle.json`).
     async fn create(&self, action: Pass<'_>) -> Result<(), WriterError> {
-        let Some(NewAccount { user, provider }) = action.new.as_ref() else {
+        let Some(NewAccount { user, provider, .. }) = action.new.as_ref() else {
             return Err(WriterError::NotInMas);
         };
         let mut words = vec!["register-user".to_owned(), "--yes".to_owned()];
@@ -242,14 +242,19 @@ impl Write for MasCli {
         }
     }
 
-    /// mas-cli cannot tell the sessions apart, so all of them end: before the right is taken, so that
-    /// the next run tries again if that fails, and once more for those that began in between.
+    /// mas-cli cannot tell the sessions apart, so all of them end: before the right is taken, and once
+    /// more for those that began in between. If they cannot be ended, the right is taken all the
+    /// same, and the next run ends them.
     async fn set_admin(&self, action: Pass<'_>, admin: MasAdmin) -> Result<(), WriterError> {
         let localpart = action.localpart();
         if admin == MasAdmin::Yes {
             return self.manage(&["promote-admin"], localpart).await;
         }
-        self.manage(&["kill-sessions"], localpart).await?;
+        if let Err(error) = self.manage(&["kill-sessions"], localpart).await
+            && error.is_silence()
+        {
+            return Err(error);
+        }
         let taken = self.manage(&["demote-admin"], localpart).await;
         if !matches!(taken, Ok(()) | Err(WriterError::TooSlow { .. })) {
             return taken;

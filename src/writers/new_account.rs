@@ -53,7 +53,7 @@ pub(super) async fn create(mas: &MasApi, action: Pass<'_>) -> Result<(), WriterE
     let Some(new) = action.new.as_ref() else { return Err(WriterError::NotInMas) };
     let user = NewUser { mas, name, new };
     let id = match &action.mas_id {
-        Some(id) => id.clone(),
+        Some(id) => user.finish(id).await?,
         None => user.register().await?,
     };
     user.add_email(&id).await.map_err(|error| half_made(error.into()))?;
@@ -61,6 +61,23 @@ pub(super) async fn create(mas: &MasApi, action: Pass<'_>) -> Result<(), WriterE
 }
 
 impl NewUser<'_> {
+    /// Returns the account that an earlier run has begun, if it was made at that time: another user
+    /// may have registered the name since.
+    ///
+    /// Source: `GET /users/{id}`.
+    async fn finish(&self, id: &MasUserId) -> Result<MasUserId, WriterError> {
+        let found: Single<UserAttributes> = self.mas.get(&["users", &*id.text()], &[]).await?;
+        let created = found.data.attributes.created_at();
+        let is_in = |(begin, end): &(Timestamp, Timestamp)| {
+            created.is_some_and(|at| begin.before(CLOCKS) <= at && at <= end.after(CLOCKS))
+        };
+        if self.new.attempts.iter().any(is_in) {
+            Ok(id.clone())
+        } else {
+            Err(WriterError::NameTaken { localpart: self.name.clone() })
+        }
+    }
+
     /// Registers the name. A conflict may be our own request, whose answer was lost.
     ///
     /// Source: `POST /users`.
@@ -143,7 +160,7 @@ impl NewUser<'_> {
     ///
     /// Source: `POST /upstream-oauth-links`.
     async fn link(&self, id: &MasUserId) -> Result<(), WriterError> {
-        let NewAccount { user, provider } = self.new;
+        let NewAccount { user, provider, .. } = self.new;
         let body = json!({
             "user_id": id.text(),
             "provider_id": provider.raw(),

@@ -4,7 +4,8 @@ use matrix_keycloak_sync::standins::mas::SessionKind;
 use matrix_keycloak_sync::standins::{Fault, NewAccount, NewUser, RunningWorld};
 
 use crate::harness::{
-    BY_BOTH, EVERY_WAY, NO_LIMITS, Program, Way, group, mas_cli, program, program_by, started,
+    BY_BOTH, EVERY_WAY, NO_LIMITS, Program, Way, account, group, mas_cli, program, program_by,
+    started,
 };
 use crate::sections::PROTECT;
 
@@ -245,4 +246,57 @@ async fn empty_list_of_groups_is_a_wrong_configuration() {
     let world = three().await;
     let run = program_by(&world, BY_BOTH, "[admins]\ngroups = []\n").run("plan").exits(78);
     run.tells(&["admins.groups", "expected at least one group or role"]);
+}
+
+const UNPROTECTED: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\nprotect_admins = false\n";
+
+fn unprotected(world: &RunningWorld) -> Program {
+    program_by(world, BY_BOTH, &format!("{NO_LIMITS}{UNPROTECTED}{ADMINS}"))
+}
+
+#[tokio::test]
+async fn saved_plan_disables_no_last_administrator() {
+    let world = three().await;
+    world.keycloak.state().realm("corp").join("bob", "/matrix-admins");
+    world.keycloak.state().realm("corp").leave("ada", "/matrix-admins");
+    world.leave("boss");
+    let file = world.directory().join("plan.json");
+    let run = |line: &str| unprotected(&world).run(&format!("{line} {}", file.display()));
+    run("plan --out").exits(0);
+    world.mas.state().user_mut("bob").expect("seeded").admin = false;
+    run("apply").exits(0).prints(&["kept now: an administrator, and too few would be left"]);
+    assert_eq!(world.state_of("boss"), account(false, false));
+}
+
+#[tokio::test]
+async fn undo_disables_no_last_administrator() {
+    let world = group().group("/matrix-admins").member("boss").disabled_account("boss");
+    let world = started(world).await;
+    world.mas.state().user_mut("boss").expect("seeded").admin = true;
+    world.keycloak.state().realm("corp").join("boss", "/matrix-admins");
+    unprotected(&world).run("sync").exits(0);
+    let undo = unprotected(&world).run("undo 1 --yes").exits(0);
+    undo.prints(&["kept now: an administrator, and too few would be left"]);
+    assert_eq!(world.state_of("boss"), account(false, false));
+}
+
+#[tokio::test]
+async fn right_is_taken_although_mas_cli_cannot_end_sessions() {
+    let world = three().await;
+    let fails = "case \"$*\" in *kill-sessions*) echo 'Error: no' >&2; exit 1;; esac";
+    let toml = mas_cli(&world, fails);
+    program(&world).file(&world, &format!("{toml}{NO_LIMITS}{ADMINS}")).run("sync").exits(4);
+    assert_eq!(admins(&world), ["ada", "boss"]);
+    let again = program(&world).file(&world, &format!("{NO_LIMITS}{ADMINS}"));
+    let again = again.run("sync --format json").exits(0).actions();
+    assert_eq!(again, ["revoke_admin bob not_in_admin_group done"]);
+}
+
+#[tokio::test]
+async fn explain_says_who_gets_and_who_loses_the_right() {
+    let world = three().await;
+    let explain = |name: &str| with_admins(&world, BY_BOTH, "").run(&format!("explain {name}"));
+    explain("ada").exits(0).prints(&["ada: in [admins]: becomes an administrator in MAS"]);
+    explain("bob").exits(0).prints(&["bob: not in [admins]: is no administrator in MAS any more"]);
+    assert!(!explain("boss").exits(0).stdout.contains("[admins]"));
 }

@@ -261,3 +261,43 @@ async fn saved_plan_creates_accounts_that_are_still_missing() {
     run(format!("apply {}", file.display())).exits(0).prints(&["1 created"]);
     run(format!("apply {}", file.display())).exits(0).prints(&["there is nothing to create now"]);
 }
+
+#[tokio::test]
+async fn saved_plan_finishes_an_account_that_only_mas_knows() {
+    let world = zoes().await;
+    let link = || world.mas.admin().faults().at("POST", "/upstream-oauth-links");
+    link().answer(Fault::Status(500, String::new()));
+    let provision = || world.synapse.faults().on("/provision_user");
+    provision().answer(Fault::Reset);
+    provisioning(&world, BY_BOTH, "").run("sync").exits(4);
+    world.mas.admin().faults().clear();
+    let file = world.directory().join("plan.json");
+    let run =
+        |line: &str| provisioning(&world, BY_BOTH, "").run(&format!("{line} {}", file.display()));
+    run("plan --out").exits(0);
+    run("apply").exits(4);
+    assert_eq!(world.parts_of("zoe").subjects, whole(&world).subjects);
+}
+
+#[tokio::test]
+async fn account_that_another_registers_after_an_attempt_is_not_linked() {
+    for is_listed in [false, true] {
+        let world = zoes().await;
+        let create = || world.mas.admin().faults().at("POST", "/users");
+        create().answer(Fault::Reset);
+        provisioning(&world, BY_BOTH, "").run("sync").exits(4);
+        world.mas.admin().faults().clear();
+        // A stranger registers the name with a password, long after the attempt.
+        {
+            let mut mas = world.mas.state();
+            mas.add_user("zoe");
+            mas.user_mut("zoe").expect("just made").created_at = "2030-01-01T00:00:00Z".to_owned();
+        }
+        if is_listed {
+            world.synapse.state().add_account("zoe");
+        }
+        let run = provisioning(&world, BY_BOTH, "").run("sync").exits(4);
+        run.prints(&["nothing shows that it is this user's"]);
+        assert_eq!(world.parts_of("zoe").subjects, [""; 0], "{is_listed}");
+    }
+}

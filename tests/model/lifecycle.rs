@@ -4,18 +4,19 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use fastrand::Rng;
 use matrix_keycloak_sync::model::{
-    Account as ListedAccount, AccountDetail, Answer, Evidence, Existence, MasAdmin, Question,
+    Account as ListedAccount, AccountDetail, Answer, Evidence, Existence, Localpart, MasAdmin,
+    Question,
 };
 use matrix_keycloak_sync::plan::{Action, ActionKind, KeptReason, Plan};
 use matrix_keycloak_sync::planner::{
-    AdminDraft, AdminRules, AdminsSeen, Draft, Facts, Matching, Policy, Provision, Rechecks,
-    Revoke, Subjects, ToRecheck,
+    AdminDraft, AdminNames, AdminRules, AdminsSeen, Draft, Facts, Matching, Policy, Provision,
+    Rechecks, Revoke, Subjects, ToRecheck,
 };
 
 use crate::compare::{planned, same};
 use crate::runner::holds;
 use crate::servers::{answers, facts, id_of, place_of, plan, policy, user_id};
-use crate::world::{Account, Mark, Mas, STRANGER, Server, Standing, World};
+use crate::world::{Account, Fate, Mark, Mas, STRANGER, Server, Standing, World};
 
 const PROVIDER: &str = "01H8PKNWKKRPCBW4YGH1RWV279";
 
@@ -217,7 +218,8 @@ impl Administered {
         let admin_draft = AdminDraft::new(&draft, &admins, &of_admins, rules);
         let rechecks = answers(&self.world, &admins, admin_draft.to_recheck().collect());
         let now = self.world.accounts.iter().filter(|one| is_admin(one));
-        let now = now.map(|one| one.localpart.to_lowercase().into()).collect();
+        let all = now.map(|one| one.localpart.to_lowercase().into()).collect();
+        let now = AdminNames { all, ..AdminNames::default() };
         let changes = admin_draft.decide(&Ok(AdminsSeen { rechecks, admins: now }));
         let looks = answers(of_members, &members, draft.to_recheck().collect());
         let mut plan = draft.decide(&looks);
@@ -322,7 +324,8 @@ fn right_is_taken_from_no_user_of_the_groups(world: &World) -> Result<(), String
     Ok(())
 }
 
-/// Changes of administrators change nothing about accounts, except that the last ones are kept.
+/// Changes of administrators change nothing about accounts, except that the last ones are kept, and
+/// that disables that have to wait make room for taking the right.
 fn administrators_change_nothing_else(world: &World) -> Result<(), String> {
     let mut with = Administered::new(world).plan(world);
     let last: BTreeSet<_> = with
@@ -331,11 +334,17 @@ fn administrators_change_nothing_else(world: &World) -> Result<(), String> {
         .filter(|kept| kept.reason == KeptReason::LastAdmin)
         .map(|kept| kept.localpart.clone())
         .collect();
+    let revoked = with.actions.iter().filter(|action| action.kind == ActionKind::RevokeAdmin);
+    let revoked: BTreeSet<_> = revoked.map(|action| action.localpart().clone()).collect();
     with.actions.retain(|action| !action.kind.is_about_admins());
     with.kept.retain(|kept| kept.reason != KeptReason::LastAdmin);
     let mut with = planned(world, &with);
     let mut without = planned(world, &plan(world));
-    for name in &last {
+    let waits = |name: &&Localpart| {
+        matches!(without.get(name.as_str()), Some(Fate::NeedsApproval(_) | Fate::Skipped(_)))
+    };
+    let replaced: Vec<_> = revoked.iter().filter(waits).cloned().collect();
+    for name in last.iter().chain(&replaced) {
         with.remove(name.as_str());
         without.remove(name.as_str());
     }

@@ -56,7 +56,7 @@ keys![
         Count { least: 1, most: usize::MAX },
         Is("5"),
         "After this many failures of the writer in a row (no connection, no permission, no \
-         database) the run stops trying. Activations and disables are counted separately; \
-         failures of single accounts do not count."
+         database) the run stops trying. Each kind of action is counted separately, and \
+         actions that are not answered together; failures of single accounts do not count."
     ),
 ];

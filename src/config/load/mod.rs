@@ -32,6 +32,10 @@ use mas_cli::mas_cli;
 use policy::{limits, policy};
 use warnings::warnings;
 
+/// Second stages that are looked at in one run: more than may be done, because the look leaves some
+/// accounts as they are.
+const MOST_STAGES: usize = 1000;
+
 /// The file that is read if no other is given and it exists.
 const DEFAULT_FILE: &str = "/etc/matrix-keycloak-sync/config.toml";
 
@@ -95,7 +99,7 @@ fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
     let admins = admins(&mut fields, keycloak.as_ref());
     let (admins, admin_rules) = admins.unzip();
     let limits = limits(&mut fields);
-    let most_stages = Some(limits.max_disable);
+    let most_stages = Some(limits.max_disable.max(MOST_STAGES));
     let policy = policy.map(|policy| Policy { admins: admin_rules, most_stages, ..policy });
     let max_consecutive_failures = fields.count(&keys::limits::MAX_CONSECUTIVE_FAILURES);
     let watch = watch(&mut fields);

@@ -13,7 +13,7 @@ use crate::model::{
     Account, KeycloakId, KeycloakPerson, Localpart, Member, Timestamp, UserId, printable,
 };
 use crate::plan::Mark;
-use crate::planner::{AccountEvidence, Facts, Verdict};
+use crate::planner::{AccountEvidence, Facts, RightAfter, Verdict};
 use crate::readers::{Membership, ServerAnswers};
 use crate::state::{ActionRow, RunId};
 
@@ -47,6 +47,8 @@ pub struct Explained<'k> {
     pub mark: Option<Mark>,
     /// When it will be deactivated, if this program has locked it.
     pub next_stage: Option<Timestamp>,
+    /// What becomes of the right of an administrator (`[admins]`).
+    pub right: Option<RightAfter>,
     /// The evidence for its owner.
     pub evidence: AccountEvidence,
 }

@@ -6,13 +6,16 @@ use super::super::HEADING;
 use super::{Explained, KnownFacts};
 use crate::model::{Localpart, Member, Sign, SignSeen, Timestamp, Word as _};
 use crate::plan::{Approval, KeptReason};
-use crate::planner::{Matching, Provision, Verdict};
+use crate::planner::{Matching, Provision, RightAfter, Verdict};
 
 pub(super) fn section(text: &mut String, known: &KnownFacts<'_>) {
     let _ = writeln!(text, "\n{HEADING}Rule{HEADING:#}");
-    for Explained { account, verdict, mark, next_stage, .. } in &known.accounts {
+    for Explained { account, verdict, mark, next_stage, right, .. } in &known.accounts {
         let mark = mark.map(|mark| format!("\n    {}", mark.text())).unwrap_or_default();
         let _ = writeln!(text, "  {}: {}{mark}", account.localpart(), words(verdict, *next_stage));
+        if let Some(right) = right {
+            let _ = writeln!(text, "  {}: {}", account.localpart(), of_right(*right));
+        }
         for line in advice(verdict, known) {
             let _ = writeln!(text, "    {line}");
         }
@@ -81,6 +84,19 @@ fn is_taken(localpart: &Localpart, known: &KnownFacts<'_>) -> bool {
     accounts.any(|account| {
         account.is_on(&known.facts.server_name) && account.localpart().key() == localpart.key()
     })
+}
+
+fn of_right(right: RightAfter) -> &'static str {
+    match right {
+        RightAfter::Given => "in [admins]: becomes an administrator in MAS",
+        RightAfter::Taken => {
+            "not in [admins]: is no administrator in MAS any more, unless too few would be left"
+        }
+        RightAfter::Skipped => "the right of an administrator: the second look failed",
+        RightAfter::Unclear => {
+            "the right of an administrator stays as it is, because the evidence is not clear, or a directory may be down"
+        }
+    }
 }
 
 fn words(verdict: &Verdict, next_stage: Option<Timestamp>) -> String {

@@ -56,9 +56,9 @@ impl Facts {
     pub fn recall_creations(&mut self) {
         let Self { accounts, memory, .. } = self;
         for account in accounts.iter_mut().filter(|_| !memory.creations.is_empty()) {
-            let id = memory.creations.get(&account.user_id);
-            if let Some(id) = id.filter(|_| account.remembered.what().is_none()) {
-                account.remember(Owner { id: id.clone(), tie: Tie::Name });
+            let begun = memory.creations.get(&account.user_id);
+            if let Some(begun) = begun.filter(|_| account.remembered.what().is_none()) {
+                account.remember(Owner { id: begun.user.clone(), tie: Tie::Name });
             }
         }
     }

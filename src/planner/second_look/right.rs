@@ -4,6 +4,8 @@
 use super::SecondLook;
 use super::owners::{PossibleOwner, externals, reason_of};
 use crate::model::{Account, Evidence};
+use crate::plan::KeptReason;
+use crate::planner::Verdict;
 use crate::planner::directory::Directories;
 use crate::planner::identity::Holder;
 
@@ -12,9 +14,10 @@ use crate::planner::identity::Holder;
 pub(in crate::planner) enum Right {
     Wanted,
     NotWanted,
-    /// The evidence contradicts itself or does not say whose account it is, or the directory of an
-    /// owner may be down.
+    /// The evidence contradicts itself, or does not say whose account it is.
     Unclear,
+    /// The directory of an owner may be down.
+    InDoubt,
 }
 
 impl<'f> SecondLook<'_, 'f> {
@@ -32,7 +35,11 @@ impl<'f> SecondLook<'_, 'f> {
         if wanted == 0 {
             let reason = reason_of(&standings, holder);
             let kept = self.kept_for_owner(account, holder, seen, directories, reason);
-            return kept.map_or(Right::NotWanted, |_| Right::Unclear);
+            return match kept {
+                None => Right::NotWanted,
+                Some(Verdict::Kept(KeptReason::FederationInDoubt)) => Right::InDoubt,
+                Some(_) => Right::Unclear,
+            };
         }
         let is_anothers = owners.iter().any(|owner| {
             self.identity.is_tied_to_another(account, owner.id)

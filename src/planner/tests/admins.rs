@@ -1,11 +1,13 @@
 //! Administrators by group and role: who gets the right, who loses it, and that one is left.
 
+use std::collections::HashSet;
+
 use super::*;
 use crate::model::{MasAdmin, Owner, Tie};
 
 impl Scene {
     /// `[admins]` is configured, and has these users.
-    fn admins(mut self, users: &[(&str, &str)]) -> Self {
+    pub(super) fn admins(mut self, users: &[(&str, &str)]) -> Self {
         let user = |(id, name): &(&str, &str)| Member {
             id: (*id).into(),
             localpart: Some((*name).into()),
@@ -19,7 +21,7 @@ impl Scene {
         })
     }
 
-    fn in_mas(self, name: &str, state: AccountState, mas_admin: MasAdmin) -> Self {
+    pub(super) fn in_mas(self, name: &str, state: AccountState, mas_admin: MasAdmin) -> Self {
         self.account_with(name, state, |account| {
             account.mas_admin = mas_admin;
             account.admin = mas_admin == MasAdmin::Yes;
@@ -28,7 +30,7 @@ impl Scene {
     }
 
     /// Keycloak's answer about a user, with the groups of `[admins]`.
-    fn seen_as(mut self, key: &str, person: KeycloakPerson) -> Self {
+    pub(super) fn seen_as(mut self, key: &str, person: KeycloakPerson) -> Self {
         self.admin_people.insert(key.to_owned(), person);
         self
     }
@@ -66,17 +68,20 @@ impl Scene {
             admins.map(|account| account.localpart().key().into()).collect()
         };
         let now = self.admins_now.as_ref();
-        let admins = now.map_or_else(listed, |now| now.iter().map(|name| (*name).into()).collect());
+        let admins: HashSet<Box<str>> =
+            now.map_or_else(listed, |now| now.iter().map(|name| (*name).into()).collect());
+        let shut = self.shut_now.iter().map(|name| (*name).into()).collect();
+        let admins = AdminNames { all: admins, shut };
         Some(admin_draft.decide(&Ok(AdminsSeen { rechecks, admins })))
     }
 
-    fn rules(self, revoke: Revoke, min_admins: usize) -> Self {
+    pub(super) fn rules(self, revoke: Revoke, min_admins: usize) -> Self {
         self.policy(|policy| policy.admins = Some(AdminRules { revoke, min_admins }))
     }
 }
 
 /// Ada and Bob are members. Ada is in a group of administrators, and Bob is one in MAS.
-fn both() -> Scene {
+pub(super) fn both() -> Scene {
     let scene = scene().listed_as("a", "ada", true, None).listed_as("b", "bob", true, None);
     let scene = scene.in_mas("ada", ACTIVE, MasAdmin::No).in_mas("bob", ACTIVE, MasAdmin::Yes);
     // Boss stays one, so that Bob is not the last.
@@ -84,7 +89,7 @@ fn both() -> Scene {
     scene.admins(&[("a", "ada"), ("c", "boss")])
 }
 
-fn changes(scene: &Scene) -> (Vec<String>, Vec<(String, KeptReason)>) {
+pub(super) fn changes(scene: &Scene) -> (Vec<String>, Vec<(String, KeptReason)>) {
     let plan = scene.plan();
     let change = |(kind, name, reason): (ActionKind, String, Reason)| match (kind, reason) {
         (ActionKind::GrantAdmin, Reason::InAdminGroup) => format!("+{name}"),
@@ -94,7 +99,7 @@ fn changes(scene: &Scene) -> (Vec<String>, Vec<(String, KeptReason)>) {
     (actions(&plan).into_iter().map(change).collect(), kept(&plan))
 }
 
-fn admin_changes(scene: &Scene) -> Vec<String> {
+pub(super) fn admin_changes(scene: &Scene) -> Vec<String> {
     let (changes, _) = changes(scene);
     changes.into_iter().filter(|change| change.starts_with(['+', '-'])).collect()
 }
@@ -118,22 +123,6 @@ fn without_the_section_no_administrator_changes() {
 #[test]
 fn right_is_only_taken_if_configured() {
     assert_eq!(changes(&both().rules(Revoke::No, 1)).0, ["+ada"]);
-}
-
-#[test]
-fn last_administrators_keep_the_right() {
-    let last = |min_admins| changes(&both().rules(Revoke::Yes, min_admins));
-    let bob = vec![("bob".to_owned(), KeptReason::LastAdmin)];
-    assert_eq!(last(2), (vec!["+ada".to_owned()], bob.clone()));
-    assert_eq!(last(1).0, ["+ada", "-bob"]);
-    let plan = both().rules(Revoke::Yes, 2).plan();
-    assert_eq!((plan.kept.len(), plan.summary().kept), (1, 0));
-    // Who gets the right in this run does not count yet, and neither does a disabled account.
-    let alone = scene().listed_as("a", "ada", true, None).in_mas("ada", ACTIVE, MasAdmin::No);
-    let alone = alone.listed_as("b", "bob", true, None).in_mas("bob", ACTIVE, MasAdmin::Yes);
-    let alone = alone.in_mas("gone", DISABLED, MasAdmin::Yes).user("gone");
-    let alone = alone.admins(&[("a", "ada")]);
-    assert_eq!(changes(&alone), (vec!["+ada".to_owned(), "-gone".to_owned()], bob));
 }
 
 #[test]
@@ -235,45 +224,6 @@ fn administrator_whose_directory_may_be_down_keeps_the_right() {
 }
 
 #[test]
-fn administrators_who_lose_the_account_or_the_right_meanwhile_are_not_left() {
-    let boss_is_none = |scene: &mut Scene| scene.admins_now = Some(vec!["bob"]);
-    let mut scene = both();
-    boss_is_none(&mut scene);
-    assert_eq!(changes(&scene), (vec!["+ada".to_owned()], kept_as("bob", KeptReason::LastAdmin)));
-    // Boss is in no group any more, and is disabled by the same plan.
-    let mut scene = both().user("boss").seen("c", known(true, false, None));
-    scene.facts.members.remove(&"c".into());
-    scene.policy.protect_admins = false;
-    let (actions, kept) = changes(&scene);
-    assert_eq!(actions, ["+ada", "Disable boss"]);
-    assert_eq!(kept, kept_as("bob", KeptReason::LastAdmin));
-}
-
-#[test]
-fn last_administrators_are_not_disabled_either() {
-    let leave = |scene: Scene, name: &str, id: &str| {
-        let mut scene = scene.user(name).seen(id, known(true, false, None));
-        scene.facts.members.remove(&id.into());
-        scene.policy.protect_admins = false;
-        scene
-    };
-    let scene = leave(leave(both(), "bob", "b"), "boss", "c");
-    let (actions, kept) = changes(&scene);
-    assert_eq!(actions, ["+ada", "Disable boss"]);
-    assert_eq!(kept, kept_as("bob", KeptReason::LastAdmin));
-    let summary = scene.plan().summary();
-    assert_eq!((summary.disable, summary.unchanged, summary.kept), (1, 2, 0));
-    let two = scene.clone().rules(Revoke::Yes, 2);
-    assert_eq!(changes(&two).0, ["+ada"]);
-    // Without changes of the right, too.
-    let only = scene.admins(&[("c", "boss"), ("b", "bob")]);
-    assert_eq!(
-        changes(&only),
-        (vec!["Disable boss".to_owned()], kept_as("bob", KeptReason::LastAdmin))
-    );
-}
-
-#[test]
 fn account_that_the_plan_disables_loses_the_right_in_the_next_run() {
     let mut scene = both().user("bob").seen("b", known(true, false, None));
     scene.facts.members.remove(&"b".into());
@@ -331,4 +281,47 @@ fn failed_second_look_is_skipped() {
     let plan = both().fails("bob").plan();
     assert_eq!(plan.to_apply().count(), 1);
     assert!(plan.is_in_doubt());
+}
+
+/// Bob comes from LDAP, and so do five members.
+fn with_ldap(bob: &KeycloakPerson) -> Scene {
+    let scene = (0..5).fold(both(), |scene, number| {
+        let name = format!("ldap{number}");
+        scene.listed_as(&name, &name, true, Some("ldap"))
+    });
+    let mut scene = scene.seen_as("bob", bob.clone()).seen_as("b", bob.clone());
+    scene.facts.providers = Some(vec!["ldap".into()]);
+    scene
+}
+
+#[test]
+fn members_show_that_a_directory_is_up_too() {
+    assert_eq!(changes(&with_ldap(&known(true, false, Some("ldap")))).0, ["+ada", "-bob"]);
+    let mut gone = with_ldap(&KeycloakPerson::Unknown);
+    gone.facts.members.remove(&"b".into());
+    assert_eq!(admin_changes(&gone), ["+ada", "-bob"]);
+}
+
+#[test]
+fn right_that_stays_because_of_a_directory_is_reported() {
+    let mut scene = both().seen_as("bob", known(false, false, Some("ldap")));
+    scene.facts.providers = Some(vec!["ldap".into()]);
+    assert_eq!(scene.plan().doubtful, [Box::from("ldap")]);
+}
+
+#[test]
+fn names_that_differ_only_in_case_are_reported() {
+    let scene = both().in_mas("BOB", ACTIVE, MasAdmin::No);
+    let draft = Draft::new(&scene.facts, &scene.policy);
+    let decided = scene.admin_changes(&draft).expect("configured");
+    let unclear: Vec<_> = decided.unclear().iter().map(ToString::to_string).collect();
+    assert_eq!(unclear, ["@bob:example.org"]);
+}
+
+#[test]
+fn account_that_mas_did_not_find_lately_is_left_alone() {
+    let mut scene = both();
+    let ada = Localpart::from("ada").on(&scene.facts.server_name);
+    scene.facts.memory.not_in_mas.insert(ada);
+    assert_eq!(changes(&scene).0, ["-bob"]);
 }

@@ -18,7 +18,8 @@ impl Scene {
     /// An earlier run has begun to create the account.
     fn begun(mut self, name: &str, id: &str) -> Self {
         let user_id = Localpart::from(name).on(&self.facts.server_name);
-        self.facts.memory.creations.insert(user_id, id.into());
+        let begun = BegunCreation { user: id.into(), attempts: vec![] };
+        self.facts.memory.creations.insert(user_id, begun);
         self.account_with(name, ACTIVE, |account| account.mas = InMas::Known("01ABC".into()))
     }
 }
@@ -148,7 +149,8 @@ fn half_made_account_that_only_mas_knows_is_finished_for_the_same_user_only() {
     let begun_for = |id: &str| {
         let mut scene = zoe();
         let user_id = Localpart::from("zoe").on(&scene.facts.server_name);
-        scene.facts.memory.creations.insert(user_id, id.into());
+        let begun = BegunCreation { user: id.into(), attempts: vec![] };
+        scene.facts.memory.creations.insert(user_id, begun);
         plan_with(&scene, &Existence::WithoutLink("01ABC".into()))
     };
     let plan = begun_for("z");

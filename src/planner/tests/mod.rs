@@ -4,6 +4,7 @@ mod admins;
 mod creations;
 mod directories;
 mod evidence;
+mod last_admins;
 mod laws;
 mod limits;
 mod links;

@@ -20,6 +20,8 @@ pub(super) struct Scene {
     pub(super) admin_people: BTreeMap<String, KeycloakPerson>,
     /// The administrators of MAS at the second look, if they are others than listed.
     pub(super) admins_now: Option<Vec<&'static str>>,
+    /// Those of them who cannot log in.
+    pub(super) shut_now: Vec<&'static str>,
 }
 
 pub(super) fn scene() -> Scene {
@@ -42,6 +44,7 @@ pub(super) fn scene() -> Scene {
         admins: None,
         admin_people: BTreeMap::new(),
         admins_now: None,
+        shut_now: Vec::new(),
     }
 }
 

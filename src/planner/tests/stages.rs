@@ -295,3 +295,12 @@ fn time_runs_while_the_account_is_locked_by_us_and_its_user_is_out() {
     let by_hand = due().detail("dave", |seen| seen.last_disabled_at = Some(days(1)));
     assert_eq!(runs_and_ends(&by_hand.forgets_all()), (vec![], vec![]));
 }
+
+#[test]
+fn accounts_that_stay_locked_leave_room_for_the_others() {
+    // Nothing has ever tied `local` to a user.
+    let scene = scene().locks().user("dave").locked_by_us("local", THEN);
+    let scene = scene.locked_by_us("dave", days(1)).on(days(400));
+    acts(&scene, deactivate("dave"));
+    acts(&scene.policy(|policy| policy.most_stages = Some(1000)), deactivate("dave"));
+}

@@ -4,7 +4,7 @@ use super::users_by_name::{NamedUser, UsersByName};
 use super::{LinkList, LinkProvider, MasReader};
 use crate::http::HttpError;
 use crate::mas_api::{Resource, UserAttributes};
-use crate::model::{Account, InMas, Links, Localpart, Remembered};
+use crate::model::{Account, AccountState, InMas, Links, Localpart, Remembered};
 use crate::readers::packed_ids::IdTexts;
 use crate::readers::{KeycloakReader, ReadError, Tally};
 
@@ -93,13 +93,14 @@ impl MasReader {
         Ok(UsersByName::new(users, texts, links))
     }
 
-    /// Returns the administrators of MAS.
+    /// Returns the administrators of MAS, and whether each can log in.
     ///
     /// Source: `GET /users?filter[admin]=true`. MAS ignores filters that it does not know (trap
     /// 42), so each row is checked.
-    pub async fn admins(&self) -> Result<Vec<Localpart>, HttpError> {
+    pub async fn admins(&self) -> Result<Vec<(Localpart, AccountState)>, HttpError> {
         let to_name = |user: Resource<UserAttributes>| {
-            user.attributes.admin.then(|| Localpart::from(user.attributes.username))
+            let state = user.attributes.state();
+            user.attributes.admin.then(|| (Localpart::from(user.attributes.username), state))
         };
         self.mas.list(&["users"], &[("filter[admin]", "true")], to_name, |_, _| {}).await
     }

@@ -19,8 +19,8 @@ pub(super) const LEAVER: &str = "stan";
 /// The user who becomes an administrator, and those who are it before. The last one keeps the right
 /// until the run in which the first one has it.
 const GRANTED: &str = "ann";
-const REVOKED: &str = "ben";
-const LAST: &str = "cleo";
+pub(super) const REVOKED: &str = "ben";
+pub(super) const LAST: &str = "cleo";
 const ADMINS: &str = "/matrix-admins";
 const EMAIL: &str = "gina@corp.test";
 const ADMIN_SCOPE: &str = "urn:mas:admin";
@@ -119,7 +119,14 @@ impl People {
     }
 
     /// Reports what must not happen between these and those `after` the run.
-    pub(super) fn compare(&self, after: &Self, records: &[Record], report: &mut Report) {
+    /// Only `may_lose` may be no administrators any more.
+    pub(super) fn compare(
+        &self,
+        after: &Self,
+        records: &[Record],
+        may_lose: &[&str],
+        report: &mut Report,
+    ) {
         let begun = |name: &str, action: &str| {
             records
                 .iter()
@@ -149,7 +156,9 @@ impl People {
             }
         }
         for name in self.admins.difference(&after.admins) {
-            if !begun(name, "revoke_admin") {
+            if !may_lose.contains(&name.as_str()) {
+                report.wrong_admins.push(format!("{name} lost the right"));
+            } else if !begun(name, "revoke_admin") {
                 report.lost_records.push(format!("{name} lost the right without a record"));
             }
         }

@@ -6,7 +6,7 @@ use matrix_keycloak_sync::standins::{RunningWorld, World};
 
 use super::watching::{IN_STEP, Watching};
 use super::{becomes, until_so, watching};
-use crate::harness::{NO_LIMITS, account, everyone, started};
+use crate::harness::{NO_LIMITS, account, everyone, group, started};
 
 const ROLE: &str = "[keycloak]\nroles = [\"matrix-user\"]\n";
 
@@ -121,4 +121,25 @@ async fn administrator_who_leaves_the_group_loses_the_right_within_seconds() {
     until_so("alice has no right", async || !world.parts_of("alice").mas_admin).await;
     assert!(world.parts_of("bob").mas_admin);
     assert_eq!(world.state_of("alice"), account(false, false));
+}
+
+#[tokio::test]
+async fn last_administrator_is_not_disabled_after_an_event_either() {
+    let people = ["alice", "bob", "carol"];
+    let world = people
+        .into_iter()
+        .fold(group().group("/admins"), |world, name| world.member(name).account(name));
+    let world = started(world).await;
+    for name in ["alice", "bob"] {
+        world.mas.state().user_mut(name).expect("seeded").admin = true;
+    }
+    change(&world, |realm| realm.silently(|realm| realm.join("bob", "/admins")));
+    let more = "[policy]\nprotect_admins = false\n[admins]\ngroups = [\"/admins\"]\n";
+    let watching = watching(&world, &format!("{NO_LIMITS}{more}")).await;
+    until_so("alice has no right", async || !world.parts_of("alice").mas_admin).await;
+    watching.has_run(IN_STEP, 1).await;
+    change(&world, |realm| realm.leave("bob", "/matrix-users"));
+    change(&world, |realm| realm.leave("carol", "/matrix-users"));
+    until_so("carol is out", async || world.state_of("carol") == account(true, true)).await;
+    assert_eq!(world.state_of("bob"), account(false, false), "{}", watching.log());
 }

@@ -2,7 +2,9 @@
 //! roles, and no other. Whose account it is follows from the same evidence as everywhere, with
 //! these users in the place of the members.
 
-use std::collections::HashSet;
+mod changes;
+
+use std::collections::{BTreeSet, HashSet};
 
 use super::decision_table::{DecisionTable, Opinion};
 use super::draft::{Draft, why_not};
@@ -10,8 +12,9 @@ use super::identity::{Holder, Identity};
 use super::policy::{AdminRules, Policy, Revoke};
 use super::second_look::{Right, SecondLook};
 use super::{AskFirst, Facts, Rechecks, ToRecheck, Verdict};
-use crate::model::{Account, Localpart, MasAdmin, UserId};
-use crate::plan::{Action, ActionKind, Kept, KeptReason, NotRechecked, Plan, Reason, Skip};
+use crate::model::{Account, MasAdmin, UserId};
+use crate::plan::{Action, ActionKind, NotRechecked, Reason, Skip};
+pub use changes::{AdminChanges, RightAfter};
 
 /// The changes of administrators before the second look.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub struct AdminDraft<'f> {
     members: DecisionTable<'f>,
     /// Sorted by localpart, then by the whole ID.
     changes: Vec<AdminChange<'f>>,
+    /// Accounts whose right would change, and for which MAS may take another one.
+    mixed_up: Vec<&'f Account>,
 }
 
 /// An account whose owner would get or lose the right.
@@ -39,23 +44,26 @@ struct AdminChange<'f> {
 pub struct AdminsSeen {
     /// About the users of `[admins]`, as [`Rechecks`] are about the members.
     pub rechecks: Rechecks,
-    /// The administrators of MAS after that, without regard to case.
-    pub admins: HashSet<Box<str>>,
+    /// The administrators of MAS after that.
+    pub admins: AdminNames,
 }
 
-/// The changes of administrators with the second look, for a plan.
-#[derive(Debug)]
-pub struct AdminChanges {
-    actions: Vec<Action>,
-    contradictions: usize,
-    /// The accounts whose right stays because it is not clear who owns them, or who they are now.
-    unclear: Vec<UserId>,
-    /// The administrators whose accounts are active.
-    in_office: HashSet<UserId>,
-    /// The same, and those whose names differ from another account's only in case: MAS may mean
-    /// either.
-    may_be_in_office: HashSet<UserId>,
-    min_admins: usize,
+/// The administrators that MAS has, by the key of the localpart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AdminNames {
+    pub all: HashSet<Box<str>>,
+    /// Those who are known to be locked or deactivated.
+    pub shut: HashSet<Box<str>>,
+}
+
+impl AdminNames {
+    fn include(&self, account: &Account) -> bool {
+        self.all.contains(&*account.localpart().key())
+    }
+
+    fn include_active(&self, account: &Account) -> bool {
+        self.include(account) && !self.shut.contains(&*account.localpart().key())
+    }
 }
 
 impl<'f> AdminDraft<'f> {
@@ -71,7 +79,8 @@ impl<'f> AdminDraft<'f> {
     ) -> Self {
         let (table, identity) = (DecisionTable { facts, policy }, Identity::new(facts, policy));
         let of_members = DecisionTable { facts: members.table.facts, policy: members.table.policy };
-        let mut draft = Self { rules, table, identity, members: of_members, changes: Vec::new() };
+        let (changes, mixed_up) = (Vec::new(), Vec::new());
+        let mut draft = Self { rules, table, identity, members: of_members, changes, mixed_up };
         let of_members = &members.table.facts.accounts;
         for (account, of_member) in facts.accounts.iter().zip(of_members) {
             let is_active_members =
@@ -87,10 +96,15 @@ impl<'f> AdminDraft<'f> {
                 }
                 _ => continue,
             };
+            let is_unknown = facts.memory.not_in_mas.contains(&account.user_id);
+            if !account.is_on(&facts.server_name) || is_unknown {
+                continue;
+            }
             // MAS may mean the other one.
-            let is_alone = draft.identity.same_name(account).is_empty();
-            if account.is_on(&facts.server_name) && is_alone {
+            if draft.identity.same_name(account).is_empty() {
                 draft.changes.push(AdminChange { account, holder, kind });
+            } else {
+                draft.mixed_up.push(account);
             }
         }
         draft.changes.sort_by_key(|change| &change.account.user_id);
@@ -136,15 +150,18 @@ impl<'f> AdminDraft<'f> {
         })
     }
 
-    /// Returns no change, only the administrators by the list, so that the last ones are kept.
+    /// Returns no change, only the administrators, so that the last ones are kept: by the list of
+    /// accounts, and by MAS's list of administrators afterwards, if it was read.
     #[must_use]
-    pub fn no_changes(&self) -> AdminChanges {
+    pub fn no_changes(&self, admins: Option<&AdminNames>) -> AdminChanges {
+        let may_be = self.may_be_in_office(admins);
         AdminChanges {
             actions: Vec::new(),
             contradictions: 0,
-            unclear: Vec::new(),
-            in_office: self.in_office(None).collect(),
-            may_be_in_office: self.may_be_in_office(None).map(|it| it.user_id.clone()).collect(),
+            unclear: self.mixed_up.iter().map(|account| account.user_id.clone()).collect(),
+            doubtful: BTreeSet::new(),
+            in_office: self.in_office(admins).collect(),
+            may_be_in_office: may_be.map(|account| account.user_id.clone()).collect(),
             min_admins: self.rules.min_admins,
         }
     }
@@ -153,7 +170,8 @@ impl<'f> AdminDraft<'f> {
     /// reason.
     #[must_use]
     pub fn decide(&self, seen: &Result<AdminsSeen, String>) -> AdminChanges {
-        let mut decided = self.no_changes();
+        let admins = seen.as_ref().ok().map(|seen| &seen.admins);
+        let mut decided = self.no_changes(admins);
         match seen {
             Ok(seen) => self.decide_each(seen, &mut decided),
             Err(why) => {
@@ -171,10 +189,8 @@ impl<'f> AdminDraft<'f> {
         let AdminsSeen { rechecks, admins } = seen;
         let second = SecondLook::new(&self.table, &self.identity, rechecks);
         let changes = self.changes.iter().map(|change| (change.account, &change.holder));
-        let directories = second.directories(rechecks, changes);
-        decided.in_office = self.in_office(Some(admins)).collect();
-        let may_be = self.may_be_in_office(Some(admins));
-        decided.may_be_in_office = may_be.map(|account| account.user_id.clone()).collect();
+        // Few users are in [admins], so the members show, too, which directories are up.
+        let directories = second.directories(rechecks, &self.members.facts.members, changes);
         for change in &self.changes {
             let AdminChange { account, holder, kind } = change;
             let evidence = match rechecks.recheck(&account.user_id) {
@@ -186,10 +202,13 @@ impl<'f> AdminDraft<'f> {
                 }
             };
             decided.contradictions += usize::from(second.contradicts(account, holder, evidence));
-            let has_right = admins.contains(&*account.localpart().key());
+            let has_right = admins.include(account);
             let right = second.right(account, holder, evidence, &directories);
-            if right == Right::Unclear {
+            if matches!(right, Right::Unclear | Right::InDoubt) {
                 decided.unclear.push(account.user_id.clone());
+            }
+            if right == Right::InDoubt {
+                decided.doubtful.extend(directories.in_doubt().map(Box::from));
             }
             let is_members = || {
                 let mut owners = second.owners(account, holder, evidence).into_iter();
@@ -214,23 +233,22 @@ impl<'f> AdminDraft<'f> {
     }
 
     /// Returns the administrators who can log in, except those of two names that differ only in case.
-    fn in_office(&self, admins: Option<&HashSet<Box<str>>>) -> impl Iterator<Item = UserId> {
+    fn in_office(&self, admins: Option<&AdminNames>) -> impl Iterator<Item = UserId> {
         let admins = self.may_be_in_office(admins);
         let alone = admins.filter(|account| self.identity.same_name(account).is_empty());
         alone.map(|account| account.user_id.clone())
     }
 
-    /// Returns the administrators who can log in: by the list of accounts, and by MAS's list of
-    /// administrators afterwards, if it was read.
-    fn may_be_in_office(
-        &self,
-        admins: Option<&HashSet<Box<str>>>,
-    ) -> impl Iterator<Item = &'f Account> {
+    /// Returns the administrators who can log in: by MAS's list of administrators, if it was read after
+    /// the list of accounts, else by that one.
+    fn may_be_in_office(&self, admins: Option<&AdminNames>) -> impl Iterator<Item = &'f Account> {
         self.table.facts.accounts.iter().filter(move |account| {
-            account.mas_admin == MasAdmin::Yes
-                && account.is_on(&self.table.facts.server_name)
+            account.is_on(&self.table.facts.server_name)
                 && account.can_log_in()
-                && admins.is_none_or(|admins| admins.contains(&*account.localpart().key()))
+                && match admins {
+                    Some(admins) => admins.include_active(account),
+                    None => account.mas_admin == MasAdmin::Yes,
+                }
         })
     }
 }
@@ -253,52 +271,5 @@ impl AdminChange<'_> {
             mark: None,
             skipped: None,
         }
-    }
-}
-
-impl AdminChanges {
-    /// Returns the accounts whose right stays as it is because the evidence is not clear.
-    #[must_use]
-    pub fn unclear(&self) -> &[UserId] {
-        &self.unclear
-    }
-
-    /// Adds the changes to a plan. Those who would leave fewer administrators than
-    /// `admins.min_admins` keep the right, and their accounts (`policy.protect_admins = false`); who
-    /// gets it in this run or is disabled by it does not count. An account that the plan changes
-    /// otherwise waits for the next run.
-    pub fn add_to(self, plan: &mut Plan) {
-        let changed: HashSet<_> =
-            plan.actions.iter().map(|action| action.user_id.clone()).collect();
-        let mut left = self.in_office.difference(&changed).count();
-        plan.actions.retain(|action| {
-            let is_disabled =
-                action.skipped.is_none() && self.may_be_in_office.contains(&action.user_id);
-            if !is_disabled || left >= self.min_admins {
-                return true;
-            }
-            left += usize::from(self.in_office.contains(&action.user_id));
-            plan.unchanged += 1;
-            plan.kept.push(Kept::new(action.localpart().clone(), KeptReason::LastAdmin));
-            false
-        });
-        for action in self.actions {
-            if changed.contains(&action.user_id) {
-                continue;
-            }
-            let is_counted = action.kind == ActionKind::RevokeAdmin
-                && action.skipped.is_none()
-                && self.in_office.contains(&action.user_id);
-            if is_counted && left <= self.min_admins {
-                let localpart: Localpart = action.localpart().clone();
-                plan.kept.push(Kept::new(localpart, KeptReason::LastAdmin));
-                continue;
-            }
-            left -= usize::from(is_counted);
-            plan.actions.push(action);
-        }
-        plan.contradictions += self.contradictions;
-        plan.actions.sort_by(|one, other| one.user_id.cmp(&other.user_id));
-        plan.kept.sort_by(|one, other| one.localpart.cmp(&other.localpart));
     }
 }

@@ -1,0 +1,155 @@
+//! Adds the changes of administrators to a plan, so that enough of them are left.
+
+use std::collections::{BTreeSet, HashSet};
+
+use crate::model::{Localpart, UserId};
+use crate::plan::{Action, ActionKind, Kept, KeptReason, Plan, Skip};
+
+/// What becomes of the right of an account's owner, for `explain`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RightAfter {
+    Given,
+    Taken,
+    /// The second look failed.
+    Skipped,
+    /// It stays as it is, because it is not clear who owns the account, or who that user is now.
+    Unclear,
+}
+
+/// The changes of administrators with the second look, for a plan.
+#[derive(Debug)]
+pub struct AdminChanges {
+    pub(super) actions: Vec<Action>,
+    pub(super) contradictions: usize,
+    /// The accounts whose right stays because it is not clear who owns them, or who they are now.
+    pub(super) unclear: Vec<UserId>,
+    /// The directories that may be down, and because of which a right stays.
+    pub(super) doubtful: BTreeSet<Box<str>>,
+    /// The administrators whose accounts are active.
+    pub(super) in_office: HashSet<UserId>,
+    /// The same, and those whose names differ from another account's only in case: MAS may mean
+    /// either.
+    pub(super) may_be_in_office: HashSet<UserId>,
+    pub(super) min_admins: usize,
+}
+
+impl AdminChanges {
+    /// Returns the accounts whose right stays as it is because the evidence is not clear.
+    #[must_use]
+    pub fn unclear(&self) -> &[UserId] {
+        &self.unclear
+    }
+
+    /// Returns what becomes of the right of this account's owner, if anything does. Limits and the last
+    /// administrators come later.
+    #[must_use]
+    pub fn right_after(&self, user_id: &UserId) -> Option<RightAfter> {
+        let of_account = |action: &&Action| action.user_id == *user_id;
+        match self.actions.iter().find(of_account) {
+            Some(action) if action.skipped.is_some() => Some(RightAfter::Skipped),
+            Some(action) if action.kind == ActionKind::GrantAdmin => Some(RightAfter::Given),
+            Some(_) => Some(RightAfter::Taken),
+            None => self.unclear.contains(user_id).then_some(RightAfter::Unclear),
+        }
+    }
+
+    /// Adds the changes to a plan. Those who would leave fewer administrators than
+    /// `admins.min_admins` keep the right, and their accounts (`policy.protect_admins = false`); who
+    /// gets it in this run or is disabled by it does not count. An account that the plan changes
+    /// otherwise waits for the next run, unless that change has to wait itself.
+    pub fn add_to(mut self, plan: &mut Plan) {
+        let last = self.last_ones(plan);
+        plan.actions.retain(|action| !last.contains(&action.user_id));
+        plan.unchanged += last.len();
+        let kept = last.into_iter().map(|user_id| kept_as_last(&user_id));
+        plan.kept.extend(kept);
+        let actions = std::mem::take(&mut self.actions);
+        revoke_instead(plan, &actions);
+
+        let changed: HashSet<_> =
+            plan.actions.iter().map(|action| action.user_id.clone()).collect();
+        let mut left = self.in_office.difference(&changed).count();
+        for action in actions {
+            if changed.contains(&action.user_id) {
+                continue;
+            }
+            let is_counted = action.kind == ActionKind::RevokeAdmin
+                && action.skipped.is_none()
+                && self.in_office.contains(&action.user_id);
+            if is_counted && left <= self.min_admins {
+                let is_kept = |kept: &Kept| kept.localpart == *action.localpart();
+                if !plan
+                    .kept
+                    .iter()
+                    .any(|kept| is_kept(kept) && kept.reason == KeptReason::LastAdmin)
+                {
+                    plan.kept.push(kept_as_last(&action.user_id));
+                }
+                continue;
+            }
+            left -= usize::from(is_counted);
+            plan.actions.push(action);
+        }
+        plan.contradictions += self.contradictions;
+        let doubtful: BTreeSet<_> = plan.doubtful.drain(..).chain(self.doubtful).collect();
+        plan.doubtful = doubtful.into_iter().collect();
+        plan.actions.sort_by(|one, other| one.user_id.cmp(&other.user_id));
+        plan.kept.sort_by(|one, other| one.localpart.cmp(&other.localpart));
+    }
+
+    /// Leaves out the disables of a plan that would leave too few administrators, such as those of
+    /// `undo`.
+    pub fn skip_last_ones(&self, plan: &mut Plan) {
+        let last = self.last_ones(plan);
+        for action in plan.actions.iter_mut().filter(|action| last.contains(&action.user_id)) {
+            let why = format!("kept now: {}", KeptReason::LastAdmin.text());
+            action.skipped = Some(Skip::MovedOn(why));
+        }
+    }
+
+    /// Returns the administrators who would be disabled although too few would be left without them.
+    fn last_ones(&self, plan: &Plan) -> BTreeSet<UserId> {
+        let changed: HashSet<_> =
+            plan.actions.iter().map(|action| action.user_id.clone()).collect();
+        let mut left = self.in_office.difference(&changed).count();
+        let mut last = BTreeSet::new();
+        let disables = plan
+            .actions
+            .iter()
+            // `undo` may include members later.
+            .filter(|action| matches!(action.skipped, None | Some(Skip::Member)))
+            .filter(|action| action.kind.shuts_out())
+            .filter(|action| self.may_be_in_office.contains(&action.user_id));
+        for action in disables {
+            if left >= self.min_admins {
+                break;
+            }
+            left += usize::from(self.in_office.contains(&action.user_id));
+            last.insert(action.user_id.clone());
+        }
+        last
+    }
+}
+
+/// Takes the disables out of a plan that have to wait, if the right of their owners is to be
+/// taken: that does not have to.
+fn revoke_instead(plan: &mut Plan, actions: &[Action]) {
+    let is_revoked = |user_id: &UserId| {
+        actions.iter().any(|action| {
+            action.user_id == *user_id
+                && action.kind == ActionKind::RevokeAdmin
+                && action.skipped.is_none()
+        })
+    };
+    let before = plan.actions.len();
+    plan.actions.retain(|action| {
+        let waits = action.approval.is_some() || action.skipped.is_some();
+        !(waits && action.kind == ActionKind::Disable && is_revoked(&action.user_id))
+    });
+    plan.unchanged += before - plan.actions.len();
+}
+
+fn kept_as_last(user_id: &UserId) -> Kept {
+    let localpart: Localpart = user_id.localpart().clone();
+    Kept::new(localpart, KeptReason::LastAdmin)
+}
