@@ -96,7 +96,7 @@ impl<'f> AdminDraft<'f> {
                 }
                 _ => continue,
             };
-            let is_unknown = facts.memory.not_in_mas.contains(&account.user_id);
+            let is_unknown = draft.table.is_not_in_mas(account);
             if !account.is_on(&facts.server_name) || is_unknown {
                 continue;
             }

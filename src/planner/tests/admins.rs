@@ -323,5 +323,6 @@ fn account_that_mas_did_not_find_lately_is_left_alone() {
     let mut scene = both();
     let ada = Localpart::from("ada").on(&scene.facts.server_name);
     scene.facts.memory.not_in_mas.insert(ada);
+    scene.facts.accounts[0].mas = InMas::NotAsked;
     assert_eq!(changes(&scene).0, ["-bob"]);
 }
