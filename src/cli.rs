@@ -9,6 +9,7 @@ use clap_complete::Shell;
 #[cfg(feature = "demo")]
 use url::Url;
 
+use crate::model::Timestamp;
 use crate::plan::ApprovedDigest;
 
 const ABOUT: &str =
@@ -90,6 +91,11 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Check settings, servers, versions, credentials and permissions, and show how to fix problems
     Doctor(DoctorArgs),
+    /// Show the effective configuration, or check it without a network
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Ask a running `watch` whether it is alive, for containers: exit 0 or 1
+    Healthcheck,
     /// List past runs, or every action of one
     History(HistoryArgs),
     /// Reverse what a run changed, and show what cannot be restored
@@ -145,6 +151,9 @@ pub struct SyncArgs {
     /// Apply the plan with this digest, even if it exceeds the limits
     #[arg(long, value_name = "DIGEST")]
     pub approve: Option<ApprovedDigest>,
+    /// Do not ask before changing accounts
+    #[arg(long)]
+    pub yes: bool,
     /// Output format of the plan and its outcome
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: SyncFormat,
@@ -172,6 +181,9 @@ pub struct ApplyArgs {
     /// Apply the plan even if it exceeds the limits; DIGEST is the plan's own
     #[arg(long, value_name = "DIGEST")]
     pub approve: Option<ApprovedDigest>,
+    /// Do not ask before changing accounts
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// `explain`.
@@ -182,9 +194,21 @@ pub struct ExplainArgs {
     pub user: String,
 }
 
+/// `config`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ConfigCommand {
+    /// Show every value with its origin; secrets are masked
+    Show,
+    /// Check file and variables without asking any server
+    Check,
+}
+
 /// `doctor`.
 #[derive(Debug, Clone, Args)]
 pub struct DoctorArgs {
+    /// Exit with 1 if there is a warning, too
+    #[arg(long)]
+    pub strict: bool,
     /// Output format of the findings
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: DoctorFormat,
@@ -205,6 +229,15 @@ pub enum DoctorFormat {
 pub struct HistoryArgs {
     /// The number of a run
     pub run: Option<i64>,
+    /// Only runs that changed or were to change this account: a localpart or a Matrix user ID
+    #[arg(long, value_name = "NAME", conflicts_with = "run")]
+    pub user: Option<String>,
+    /// Only runs since TIME: 2026-11-29, 2026-11-29T08:00:00Z, or an age such as 7d
+    #[arg(long, value_name = "TIME", conflicts_with = "run", value_parser = past)]
+    pub since: Option<Timestamp>,
+    /// Only the newest N runs
+    #[arg(long, value_name = "N", conflicts_with = "run")]
+    pub limit: Option<usize>,
     /// Output format
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: SyncFormat,
@@ -221,9 +254,22 @@ pub struct UndoArgs {
     /// Apply the plan with this digest, even if it exceeds the limits
     #[arg(long, value_name = "DIGEST")]
     pub approve: Option<ApprovedDigest>,
-    /// Also disable current members that the run had activated
+    /// Do not ask, and also disable current members that the run had activated
     #[arg(long)]
     pub yes: bool,
+}
+
+/// Reads a time in the past: a date, a time, or an age.
+fn past(text: &str) -> Result<Timestamp, String> {
+    if let Ok(age) = humantime::parse_duration(text) {
+        return Ok(Timestamp::now().before(age));
+    }
+    let is_date = text.len() == "2026-11-29".len();
+    let time = if is_date { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    humantime::parse_rfc3339(&time).map(Timestamp::from).map_err(|_| {
+        "expected a date such as 2026-11-29, a time such as 2026-11-29T08:00:00Z, or an age such as 7d"
+            .to_owned()
+    })
 }
 
 /// `demo`.

@@ -52,6 +52,19 @@ pub enum Failure {
     },
     #[error("there is no run {0}")]
     NoRun(RunId),
+    /// There is no listener to ask.
+    #[error("watch.listen is \"off\", so there is nothing to ask")]
+    NoListener,
+    /// No `watch` answers.
+    #[error("no watch answers at {address}")]
+    NoWatch {
+        address: std::net::SocketAddr,
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The administrator said no.
+    #[error("not confirmed; nothing was changed")]
+    Declined,
     /// Synapse does not show the locks of MAS, so members would stay locked out.
     #[error(
         "policy.disable = \"lock\": {unseen}, and without [writer.mas_api] MAS's own state is unknown"
@@ -145,7 +158,7 @@ impl Failure {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::NoState(_) => Exit::Config,
+            Self::Config(_) | Self::NoState(_) | Self::NoListener => Exit::Config,
             Self::Lock(LockError::Held { .. }) => Exit::Locked,
             Self::Writer(error) if error.is_configuration() => Exit::Config,
             _ => Exit::Error,
@@ -180,6 +193,10 @@ impl Failure {
             Self::NoState(_) => Some("Remove `state_file`, or set it to a path. Later runs are then recorded.".to_owned()),
             Self::NoPlace { .. } => Some("Set `state_file` to a path that this user can write.".to_owned()),
             Self::NoRun(_) => Some("Run `history` to list the runs.".to_owned()),
+            Self::NoListener => Some("Set `watch.listen` to an address, such as 127.0.0.1:9464.".to_owned()),
+            Self::NoWatch { .. } => {
+                Some("Check that `watch` runs, with the same configuration.".to_owned())
+            }
             Self::UnseenLocks { unseen, mas_cli } => {
                 let server = match unseen {
                     UnseenLocks::BySynapse(_) => "Synapse to 1.150",
@@ -195,7 +212,7 @@ impl Failure {
                 "Give a localpart, a Matrix user ID, or a Keycloak username, ID or e-mail address; case does not matter."
                     .to_owned(),
             ),
-            Self::Config(_) | Self::NotAUser(_) | Self::Local { .. } | Self::Stopped => None,
+            Self::Config(_) | Self::NotAUser(_) | Self::Local { .. } | Self::Stopped | Self::Declined => None,
         }
     }
 

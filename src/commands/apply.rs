@@ -16,7 +16,7 @@ use crate::plan::{
     SavedAction, SavedPlan, Skip,
 };
 use crate::planner::{Past, Policy, Verdict};
-use crate::session::{Aim, Order, Session, Writing, print, shell_word, warn_of_doubts};
+use crate::session::{Aim, Asking, Order, Session, Writing, print, shell_word, warn_of_doubts};
 
 /// More than a plan that keeps a million accounts.
 const LONGEST_PLAN: u64 = 256 << 20;
@@ -45,6 +45,7 @@ pub async fn apply(
     if !run.check(&order, global, &mut plan)?.is_empty() {
         return Ok(Exit::Refused);
     }
+    Asking::unless(args.yes || args.approve.is_some()).confirm(&plan)?;
     let (_, exit) = run.finish(&order, &plan, SyncFormat::Text).await?;
     Ok(exit)
 }

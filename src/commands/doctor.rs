@@ -26,5 +26,7 @@ pub async fn doctor(
         DoctorFormat::Text => output::text(&report),
         DoctorFormat::Json => output::json(&report),
     })?;
-    Ok(if report.count(Status::Problem) > 0 { Exit::Error } else { Exit::InStep })
+    let fails =
+        report.count(Status::Problem) > 0 || args.strict && report.count(Status::Warning) > 0;
+    Ok(if fails { Exit::Error } else { Exit::InStep })
 }

@@ -5,9 +5,10 @@ use crate::config;
 use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::model::{Localpart, ServerName, UserId};
 use crate::output::history as output;
 use crate::session::{print, state_file};
-use crate::state::{RunId, State};
+use crate::state::{RunFilter, RunId, State};
 
 /// Lists the runs of the state file, or the actions of one run, without asking any server.
 pub fn history(
@@ -20,7 +21,8 @@ pub fn history(
     let state = State::read(path, config.namespace())?;
     let told = match (args.run.map(RunId::from_number), state) {
         (None, state) => {
-            let runs = state.map_or(Ok(Vec::new()), |state| state.runs())?;
+            let filter = filter(args, &config.server_name);
+            let runs = state.map_or(Ok(Vec::new()), |state| state.runs(&filter))?;
             match args.format {
                 SyncFormat::Text => output::runs(&runs),
                 SyncFormat::Json => output::runs_as_json(&runs),
@@ -30,11 +32,18 @@ pub fn history(
         (Some(id), Some(state)) => {
             let (run, actions) = state.run(id)?.ok_or(Failure::NoRun(id))?;
             match args.format {
-                SyncFormat::Text => output::run(&run, &actions),
+                SyncFormat::Text => output::run(&run, &actions, &state.refused_because(id)?),
                 SyncFormat::Json => output::run_as_json(&run, &actions),
             }
         }
     };
     print(&told)?;
     Ok(Exit::InStep)
+}
+
+fn filter(args: &HistoryArgs, server_name: &ServerName) -> RunFilter {
+    let user_id = args.user.as_deref().map(|name| {
+        UserId::parse(name, server_name).unwrap_or_else(|_| Localpart::from(name).on(server_name))
+    });
+    RunFilter { user_id, since: args.since, limit: args.limit }
 }

@@ -1,11 +1,13 @@
 //! Runs the commands: each module sets the order of the steps and decides nothing.
 
 mod apply;
+mod config;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
 mod explain;
 mod generate;
+mod healthcheck;
 mod history;
 mod plan;
 #[cfg(feature = "demo")]
@@ -15,11 +17,13 @@ mod undo;
 mod watch;
 
 pub use apply::apply;
+pub use config::config;
 #[cfg(feature = "demo")]
 pub use demo::demo;
 pub use doctor::doctor;
 pub use explain::explain;
 pub use generate::{completions, man};
+pub use healthcheck::healthcheck;
 pub use history::history;
 pub use plan::plan;
 #[cfg(feature = "demo")]

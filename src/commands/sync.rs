@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::metrics::{RunKind, metrics};
 use crate::output::{Terminal, text};
 use crate::plan::{Outcome, Plan, PlanDocument, RunCommand, RunResult, Skip};
-use crate::session::{Aim, Order, Writing, command_to_go_on, print, tell};
+use crate::session::{Aim, Asking, Order, Writing, command_to_go_on, print, tell};
 
 /// Makes a plan and applies it within the limits.
 pub async fn sync(
@@ -89,6 +89,7 @@ async fn run(
         }
         return Ok(Exit::Refused);
     }
+    Asking::unless(args.yes || args.approve.is_some()).confirm(&plan)?;
     let (outcomes, exit) = run.finish(&order, &plan, args.format).await?;
     say_what_waits(global, &plan, &outcomes);
     Ok(exit)

@@ -8,7 +8,9 @@ use crate::failure::Failure;
 use crate::output::{Terminal, history, text};
 use crate::plan::{Action, ActionKind, Plan, RunCommand, Skip};
 use crate::planner::{PlanScope, Undo, Undone};
-use crate::session::{Aim, Order, Session, Writing, command_to_go_on, print, state_file, tell};
+use crate::session::{
+    Aim, Asking, Order, Session, Writing, command_to_go_on, print, state_file, tell,
+};
 use crate::state::{ActionRow, RunId, State};
 
 /// Undoes the actions of a run that were the last on their account. Current members are disabled
@@ -18,34 +20,34 @@ pub async fn undo(
     args: &UndoArgs,
     surroundings: &Surroundings,
 ) -> Result<Exit, Failure> {
+    let id = RunId::from_number(args.run);
+    if args.dry_run {
+        let session = Session::new(global, surroundings)?;
+        let (state, undone) = of_run(&session, id)?;
+        let mut plan = plan(&session, &undone, Aim::Show).await?;
+        if args.yes {
+            plan.include_members();
+        }
+        show(&plan, state, id)?;
+        return Ok(Exit::InStep);
+    }
     let run = Writing::begin(global, surroundings)?;
     let session = &run.session;
-    let state =
-        session.state.as_ref().ok_or_else(|| state_file::missing(&session.config, "`undo`"))?;
-    let id = RunId::from_number(args.run);
-    let undone = state.done_by(id)?.ok_or(Failure::NoRun(id))?;
-    let aim = if args.dry_run { Aim::Show } else { Aim::write(args.approve.as_ref()) };
+    let (state, undone) = of_run(session, id)?;
+    let aim = Aim::write(args.approve.as_ref());
     let mut plan = run.unless_stopped(plan(session, &undone, aim)).await?;
     if args.yes {
         plan.include_members();
     }
-
-    let digest = plan.digest();
-    print(&text::plan(&plan, &digest, &[], Terminal::of_stdout()))?;
-    let was_deactivated =
-        |action: &Action| action.kind == ActionKind::Activate && action.before.deactivated;
-    if plan.to_apply().any(was_deactivated) {
-        print(history::WHAT_CANNOT_COME_BACK)?;
-        print(&rooms(state, id, &plan)?)?;
+    show(&plan, state, id)?;
+    let asking = Asking::unless(args.yes || args.approve.is_some());
+    if asking.include_members(&plan) {
+        plan.include_members();
     }
-    if args.dry_run {
-        return Ok(Exit::InStep);
-    }
-    let line = format!("undo {id}");
     let order = Order {
         command: RunCommand::Undo,
-        line,
-        digest,
+        line: format!("undo {id}"),
+        digest: plan.digest(),
         approve: args.approve.as_ref(),
         undoes: Some(id),
     };
@@ -55,12 +57,32 @@ pub async fn undo(
     if args.approve.is_some() {
         plan.include_members();
     }
+    asking.confirm(&plan)?;
     let (_, exit) = run.finish(&order, &plan, SyncFormat::Text).await?;
     let members = plan.actions.iter().filter(|action| action.skipped == Some(Skip::Member)).count();
     if members > 0 {
         tell(&text::members_spared(members, &command_to_go_on(global, &order.line, &order.digest)));
     }
     Ok(exit)
+}
+
+/// Returns the state file, and what a run did.
+fn of_run(session: &Session, id: RunId) -> Result<(&State, Vec<Undone>), Failure> {
+    let state =
+        session.state.as_ref().ok_or_else(|| state_file::missing(&session.config, "`undo`"))?;
+    Ok((state, state.done_by(id)?.ok_or(Failure::NoRun(id))?))
+}
+
+/// Prints the plan, and what it cannot bring back.
+fn show(plan: &Plan, state: &State, id: RunId) -> Result<(), Failure> {
+    print(&text::plan(plan, &plan.digest(), &[], Terminal::of_stdout()))?;
+    let was_deactivated =
+        |action: &Action| action.kind == ActionKind::Activate && action.before.deactivated;
+    if plan.to_apply().any(was_deactivated) {
+        print(history::WHAT_CANNOT_COME_BACK)?;
+        print(&rooms(state, id, plan)?)?;
+    }
+    Ok(())
 }
 
 /// Returns the rooms that the accounts to be activated were in.

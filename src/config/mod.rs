@@ -7,6 +7,7 @@ mod keys;
 mod load;
 mod problem;
 mod secret_files;
+mod shown;
 mod state_file;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub use keys::{Absent, ConfigKey, Expected};
 pub use load::{Loaded, Warning, load};
 pub use problem::{ConfigError, Problem};
 pub use secret_files::SecretFiles;
+pub use shown::{Origin, ShownKey};
 pub use state_file::StateFile;
 pub use watch::WatchConfig;
 

@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn plain_http_is_a_warning() {
-        let Loaded { config, warnings: told } = loaded();
+        let Loaded { config, warnings: told, .. } = loaded();
         let found = warnings(&settings::check(&config, &told), "configuration");
         assert!(
             matches!(found.as_slice(), [only] if only.starts_with("keycloak.url (KC_URL) is plain http")),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::{FAINT, HEADING};
-use crate::model::{Room, Word as _, to_json};
+use crate::model::{Room, ServerText, Word as _, to_json};
 use crate::plan::RunResult;
 use crate::state::{ActionRow, INTERRUPTED, RunRow};
 
@@ -56,9 +56,9 @@ fn result(run: &RunRow) -> String {
     }
 }
 
-/// Returns one run as text: its facts, then one action per line.
+/// Returns one run as text: its facts, why it was refused, then one action per line.
 #[must_use]
-pub fn run(run: &RunRow, actions: &[ActionRow]) -> String {
+pub fn run(run: &RunRow, actions: &[ActionRow], refused: &[ServerText]) -> String {
     let mut text =
         format!("{HEADING}Run {}{HEADING:#}: {}, {}\n", run.run, run.command.word(), result(run));
     let ended = run.ended.map_or_else(|| "never".to_owned(), |ended| ended.to_string());
@@ -69,6 +69,13 @@ pub fn run(run: &RunRow, actions: &[ActionRow]) -> String {
         "  by {writer}, policy.disable = {disable:?}\n  {FAINT}{}{FAINT:#}\n",
         run.digest
     );
+    if !refused.is_empty() {
+        let _ = writeln!(text, "  refused, because");
+        for reason in refused {
+            let _ = writeln!(text, "  - {reason}");
+        }
+        text.push('\n');
+    }
     for action in actions {
         let _ = writeln!(
             text,

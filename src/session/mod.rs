@@ -3,6 +3,7 @@
 
 mod admins;
 mod approval;
+mod confirmation;
 mod open_sessions;
 mod pipeline;
 mod print;
@@ -29,6 +30,7 @@ use crate::writers::{MasCli, Writer, WriterError};
 
 pub(crate) use self::admins::AdminsOfMas;
 pub(crate) use self::approval::{Order, command_to_go_on, shell_word};
+pub(crate) use self::confirmation::Asking;
 pub(crate) use self::pipeline::{Aim, Decision};
 pub(crate) use self::print::{print, tell, tell_the_end};
 pub(crate) use self::warnings::warn_of_doubts;
@@ -90,7 +92,7 @@ impl Session {
         surroundings: &Surroundings,
         purpose: StateFileUse,
     ) -> Result<(Self, Vec<Warning>), Failure> {
-        let Loaded { config, mut warnings } =
+        let Loaded { config, mut warnings, .. } =
             config::load(global.config.as_deref(), &*surroundings.env)?;
         let mas = config.mas_api.as_ref().map(|mas| MasApi::new(mas, surroundings.timeouts));
         let mas = mas.transpose().map_err(ReadError::Client)?;

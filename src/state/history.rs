@@ -113,15 +113,27 @@ impl Serialize for RecordedOutcome {
     }
 }
 
+/// Which runs are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Only runs with an action on this account, without regard to case.
+    pub user_id: Option<UserId>,
+    pub since: Option<Timestamp>,
+    /// Only the newest.
+    pub limit: Option<usize>,
+}
+
 impl State {
-    /// Returns every run of this scope, the newest first.
-    pub fn runs(&self) -> Result<Vec<RunRow>, StateError> {
-        self.read_runs(None)
+    /// Returns the runs of this scope that pass the filter, the newest first.
+    pub fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, StateError> {
+        self.read_runs(None, filter)
     }
 
     /// Returns one run and its actions in order, or `None` if this scope has no such run.
     pub fn run(&self, run: RunId) -> Result<Option<(RunRow, Vec<ActionRow>)>, StateError> {
-        let Some(row) = self.read_runs(Some(run))?.pop() else { return Ok(None) };
+        let Some(row) = self.read_runs(Some(run), &RunFilter::default())?.pop() else {
+            return Ok(None);
+        };
         let mut actions = self.actions(run)?;
         for (number, rooms) in self.rooms(run)? {
             if let Some(action) = actions.get_mut(number) {
@@ -129,6 +141,22 @@ impl State {
             }
         }
         Ok(Some((row, actions)))
+    }
+
+    /// Returns why the plan of a run was refused, if it was.
+    pub fn refused_because(&self, run: RunId) -> Result<Vec<ServerText>, StateError> {
+        let connection = self.lock();
+        let read = || {
+            let plan: String = connection.query_row(
+                "SELECT plan FROM runs WHERE id = ?1",
+                params![run.number()],
+                |row| row.get(0),
+            )?;
+            let plan: Value = from_json(&plan)?;
+            let refused = plan["refused"].as_array().into_iter().flatten();
+            Ok(refused.filter_map(Value::as_str).map(ServerText::from).collect())
+        };
+        read().map_err(|problem: StateProblem| self.error(problem))
     }
 
     fn actions(&self, run: RunId) -> Result<Vec<ActionRow>, StateError> {
@@ -233,7 +261,11 @@ impl State {
         read().map_err(|problem| self.error(problem))
     }
 
-    fn read_runs(&self, only: Option<RunId>) -> Result<Vec<RunRow>, StateError> {
+    fn read_runs(
+        &self,
+        only: Option<RunId>,
+        filter: &RunFilter,
+    ) -> Result<Vec<RunRow>, StateError> {
         let connection = self.lock();
         let read = || {
             let mut statement = connection.prepare(
@@ -243,7 +275,10 @@ impl State {
                     (SELECT count(*) FROM actions WHERE run = id AND outcome IS NOT ?6), repeats,
                     (SELECT count(*) FROM actions WHERE run = id AND action = ?7 AND outcome = ?6),
                     (SELECT count(*) FROM actions WHERE run = id AND action = ?8 AND outcome = ?6)
-                 FROM runs WHERE realm = ?1 AND server_name = ?2 AND (?3 IS NULL OR id = ?3) ORDER BY id DESC",
+                 FROM runs WHERE realm = ?1 AND server_name = ?2 AND (?3 IS NULL OR id = ?3)
+                    AND (?9 IS NULL OR EXISTS (SELECT 1 FROM actions WHERE run = id AND lower(user_id) = ?9))
+                    AND (?10 IS NULL OR started >= ?10)
+                 ORDER BY id DESC LIMIT ?11",
             )?;
             let Namespace { realm, server_name } = &self.namespace;
             let wanted = params![
@@ -255,6 +290,9 @@ impl State {
                 OutcomeKind::Done.word(),
                 ActionKind::Deactivate.word(),
                 ActionKind::Create.word(),
+                filter.user_id.as_ref().map(|user_id| user_id.text().to_lowercase()),
+                filter.since.map(Timestamp::as_millis),
+                filter.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX)),
             ];
             let rows = statement.query_map(wanted, |row| Ok(run(row)))?;
             rows.map(|row| row?).collect::<Result<Vec<_>, StateProblem>>()

@@ -50,7 +50,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::Connection;
 
 pub use error::{StateError, StateProblem};
-pub use history::{ActionRow, INTERRUPTED, RecordedOutcome, RunRow};
+pub use history::{ActionRow, INTERRUPTED, RecordedOutcome, RunFilter, RunRow};
 pub use open::{Parents, make_folder};
 pub use readings::Age;
 pub use runs::{Beginning, RunId};

@@ -57,10 +57,24 @@ const MORE: &[(&str, &str)] = &[
         "doctor",
         "For each problem: what to change, and where. Run it first, and whenever something is wrong.",
     ),
-    ("history", "The runs in the state file with their counts, or every action of one run."),
+    (
+        "config",
+        "`show` prints TOML with the origin of each value as a comment: the file, a variable, or the default. `check` ends with \
+         78 if something is wrong, as every command does, and with 0 if not.",
+    ),
+    (
+        "healthcheck",
+        "For the health check of a container: it asks `/healthz` at `watch.listen`, and ends with 1 if `watch` does not answer \
+         or is stuck.",
+    ),
+    (
+        "history",
+        "The runs in the state file with their counts, or every action of one run. A run that was refused says why.",
+    ),
     (
         "undo",
-        "A plan like any other, shown first and within the limits. Rooms and e-mail addresses lost by a deactivation \
+        "A plan like any other, shown first and within the limits. On a terminal it asks before it disables current members, and \
+         before it changes anything. Rooms and e-mail addresses lost by a deactivation \
          do not come back.",
     ),
     (

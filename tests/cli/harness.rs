@@ -3,6 +3,7 @@
 //! The output of every run is searched for the secrets of its configuration: none may be printed.
 
 use std::collections::HashMap;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -305,6 +306,35 @@ impl Program {
         run
     }
 
+    /// Runs it with these arguments on a terminal where `typed` is answered to every question.
+    /// Everything is shown on stdout.
+    pub(crate) fn on_terminal(mut self, arguments: &str, typed: &str) -> Run {
+        let (terminal, tty) = terminal();
+        let to = || Stdio::from(tty.try_clone().expect("a descriptor"));
+        let command = self.command.args(arguments.split_whitespace());
+        command.stdin(to()).stdout(to()).stderr(to()).env("TERM", "xterm");
+        let mut child = command.spawn().expect("the binary is there");
+        let ended = kill_if_it_hangs(child.id());
+        // The terminal ends with the last process that has it open.
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        drop(tty);
+        let (mut terminal, mut shown, mut answered) = (terminal, String::new(), 0);
+        let mut some = [0; 4096];
+        // The end of a terminal is an error.
+        while let Ok(count) = terminal.read(&mut some) {
+            shown += &String::from_utf8_lossy(&some[..count]);
+            if shown.matches("[y/N]").count() > answered {
+                answered = shown.matches("[y/N]").count();
+                terminal.write_all(typed.as_bytes()).expect("it is open");
+            }
+        }
+        let status = child.wait().expect("a child of ours");
+        drop(ended);
+        let run = Run::of(Output { status, stdout: shown.into_bytes(), stderr: Vec::new() });
+        self.secrets.assert_absent(arguments, &run);
+        run
+    }
+
     /// Runs it with these arguments. If it takes longer than `limit`, it is killed and there is no
     /// run. Its output goes to files in the directory, so that it never waits for a reader.
     pub(crate) fn run_within(
@@ -443,4 +473,30 @@ pub(crate) fn executable(world: &RunningWorld, name: &str, text: &str) -> PathBu
 pub(crate) fn set_mode(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("a file of ours");
+}
+
+/// A terminal: the side that shows it, and the side of the program.
+fn terminal() -> (std::fs::File, std::fs::File) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&terminal).expect("ours");
+    unlockpt(&terminal).expect("ours");
+    let name = ptsname(&terminal, Vec::new()).expect("ours").into_string().expect("UTF-8");
+    let tty = std::fs::File::options().read(true).write(true).open(name).expect("unlocked");
+    (terminal.into(), tty)
+}
+
+/// Kills a process after a minute, unless what is returned is dropped before.
+fn kill_if_it_hangs(process: u32) -> std::sync::mpsc::Sender<()> {
+    let (ended, has_ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let waited = has_ended.recv_timeout(Duration::from_mins(1));
+        if waited == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            let process = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw);
+            let process = process.expect("a process");
+            let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
+        }
+    });
+    ended
 }

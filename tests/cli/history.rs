@@ -44,6 +44,29 @@ async fn a_refused_run_is_listed_as_refused() {
     let world = started(the_table().leavers(30, "c")).await;
     remembering(&world, "").run("sync").exits(3);
     remembering(&world, "").run("history").exits(0).matches(&world, "history_of_a_refusal");
+    let run = remembering(&world, "").run("history 1").exits(0);
+    run.prints(&["refused, because", "limits.max_disable is"]);
+}
+
+#[tokio::test]
+async fn runs_are_found_by_account_and_time() {
+    let world = started(the_table()).await;
+    remembering(&world, "").run("sync").exits(0);
+    world.leave("alice");
+    remembering(&world, NO_LIMITS).run("sync").exits(0);
+    let runs = |options: &str| {
+        let run = remembering(&world, "").run(&format!("history {options} --format json"));
+        let runs = run.exits(0).json()["runs"].as_array().expect("a list").clone();
+        runs.iter().map(|run| run["run"].as_u64().expect("a number")).collect::<Vec<_>>()
+    };
+    assert_eq!(runs("--user dave"), [1]);
+    assert_eq!(runs("--user @ALICE:example.org"), [2]);
+    assert_eq!(runs("--user nemo"), [0; 0]);
+    assert_eq!(runs("--limit 1"), [2]);
+    assert_eq!((runs("--since 1h"), runs("--since 2000-01-01")), (vec![2, 1], vec![2, 1]));
+    assert_eq!(runs("--since 2999-01-01T00:00:00Z"), [0; 0]);
+    remembering(&world, "").run("history --since yesterday").exits(64);
+    remembering(&world, "").run("history 1 --limit 1").exits(64);
 }
 
 #[tokio::test]

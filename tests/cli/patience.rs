@@ -274,7 +274,7 @@ async fn examined(world: &RunningWorld) -> Report {
     let file = world.directory().join("doctor.toml");
     std::fs::write(&file, settings(world, BY_BOTH)).expect("a writable directory");
     let variables: HashMap<_, _> = world.env(Auth::Password).into_iter().collect();
-    let Loaded { config, warnings } =
+    let Loaded { config, warnings, .. } =
         config::load(Some(&file), &|name| variables.get(name).cloned()).expect("a configuration");
     let timeouts = surroundings(world).timeouts;
     let mas = config.mas_api.as_ref().map(|mas| MasApi::new(mas, timeouts).expect("TLS"));

@@ -5,7 +5,7 @@ use std::path::Path;
 use matrix_keycloak_sync::model::{Timestamp, UserId};
 use matrix_keycloak_sync::output::history;
 use matrix_keycloak_sync::plan::RunCommand;
-use matrix_keycloak_sync::state::{Namespace, State, StateError};
+use matrix_keycloak_sync::state::{Namespace, RunFilter, State, StateError};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params_from_iter};
 use serde_json::{Map, Value, json};
@@ -31,11 +31,11 @@ fn read_all(path: &Path) -> Result<(), StateError> {
 
 fn read_state(state: &State) -> Result<(), StateError> {
     let memory = state.memory(Timestamp::from_millis(1_795_000_000_000));
-    let runs = state.runs()?;
+    let runs = state.runs(&RunFilter::default())?;
     assert!(!history::runs(&runs).is_empty());
     for row in &runs {
         if let Some((row, actions)) = state.run(row.run)? {
-            assert!(!history::run(&row, &actions).is_empty());
+            assert!(!history::run(&row, &actions, &state.refused_because(row.run)?).is_empty());
             let _ = history::run_as_json(&row, &actions);
         }
     }

@@ -17,6 +17,7 @@ use super::fields::Fields;
 use super::given_values::Sources;
 use super::keys;
 use super::problem::ConfigError;
+use super::shown::{ShownKey, shown};
 use super::state_file::{Caller, StateFile, default_place, history_keep, state_file};
 use super::watch::watch;
 use super::{Config, WriterConfig, WriterKindConfig};
@@ -45,6 +46,8 @@ pub struct Loaded {
     pub config: Config,
     /// What is valid but unwise.
     pub warnings: Vec<Warning>,
+    /// Every key with a value.
+    pub shown: Vec<ShownKey>,
 }
 
 /// Something that is valid but unwise.
@@ -81,7 +84,8 @@ pub fn load(
         warning = exposed_secrets(&path, &sources.secrets());
     }
     sources.environment(env);
-    let mut loaded = build(Fields::new(sources), env)?;
+    let shown = shown(&sources);
+    let mut loaded = Loaded { shown, ..build(Fields::new(sources), env)? };
     loaded.warnings.extend(warning);
     Ok(loaded)
 }
@@ -129,7 +133,7 @@ fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
                 secret_files,
             };
             let warnings = warnings(&config);
-            Ok(Loaded { config, warnings })
+            Ok(Loaded { config, warnings, shown: Vec::new() })
         }
         _ => Err(ConfigError::Problems(problems)),
     }

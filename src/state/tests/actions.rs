@@ -29,7 +29,7 @@ fn a_run_is_read_back_as_it_was() {
     assert_eq!(row.digest, plan.digest().to_string());
     assert_eq!(outcomes(&state, run), ["done", "failed", "skipped"]);
     assert_eq!(actions[1].error, Some("MAS is down".into()));
-    assert_eq!(state.runs().expect("readable"), [row]);
+    assert_eq!(state.runs(&RunFilter::default()).expect("readable"), [row]);
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn old_runs_are_forgotten_with_their_actions_and_no_number_is_given_twice() {
     fixture.sql(&format!("UPDATE runs SET undoes = {undone} WHERE id = {young}"));
     let left = |state: &State| {
         state
-            .runs()
+            .runs(&RunFilter::default())
             .expect("readable")
             .into_iter()
             .map(|run| (run.run, run.undoes))

@@ -47,7 +47,7 @@ fn a_file_of_version_0_1_keeps_its_runs_its_claims_and_its_directories() {
         assert_eq!(memory.own.into_keys().collect::<Vec<_>>(), [user("dave")]);
         assert_eq!(memory.directories, ["ldap".into()].into());
         assert!(memory.absent_since.is_empty(), "a grace starts again");
-        assert_eq!(state.runs().expect("readable").len(), 1);
+        assert_eq!(state.runs(&RunFilter::default()).expect("readable").len(), 1);
     };
     let before = fixture.bytes();
     check(&fixture.read().expect("readable").expect("a file"));

@@ -58,7 +58,7 @@ fn two_realms_and_two_homeservers_in_one_file_do_not_see_each_other() {
             memory.directories.len(),
             owners(state).len(),
             state.owners_of(&["dave".into()], &["1".into()]).expect("readable").len(),
-            state.runs().expect("readable").len(),
+            state.runs(&RunFilter::default()).expect("readable").len(),
             usize::from(run.is_some()),
             state.actions_of(&dave).expect("readable").len(),
             state.done_since(RunCommand::Sync, Timestamp::default()).expect("readable").len(),

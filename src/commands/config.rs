@@ -1,0 +1,50 @@
+//! Shows and checks the configuration without asking any server (`config show`, `config check`).
+
+use std::fmt::Write as _;
+
+use tracing::warn;
+
+use crate::cli::{ConfigCommand, Global};
+use crate::config::{self, Loaded, Origin, ShownKey};
+use crate::environment::Surroundings;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::session::print;
+
+/// Loads the configuration as every command does, and prints what it is, or that it is valid.
+pub fn config(
+    global: &Global,
+    command: &ConfigCommand,
+    surroundings: &Surroundings,
+) -> Result<Exit, Failure> {
+    let Loaded { warnings, shown, .. } =
+        config::load(global.config.as_deref(), &*surroundings.env)?;
+    for warning in &warnings {
+        warn!("{}", warning.what);
+    }
+    match command {
+        ConfigCommand::Show => print(&text(&shown))?,
+        ConfigCommand::Check => print("The configuration is valid.\n")?,
+    }
+    Ok(Exit::InStep)
+}
+
+/// Returns the effective values as TOML, with the origin of each as a comment.
+fn text(shown: &[ShownKey]) -> String {
+    let mut text = String::new();
+    let mut section = "";
+    for ShownKey { name, value, origin } in shown {
+        let (of, key) = name.rsplit_once('.').unwrap_or(("", name));
+        if of != section {
+            section = of;
+            let _ = writeln!(text, "\n[{of}]");
+        }
+        let origin = match origin {
+            Origin::File => "file".to_owned(),
+            Origin::Variable(variable) => variable.clone(),
+            Origin::Default => "default".to_owned(),
+        };
+        let _ = writeln!(text, "{key} = {value}   # {origin}");
+    }
+    text
+}

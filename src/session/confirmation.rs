@@ -1,0 +1,84 @@
+//! Asks an administrator at a terminal before anything is changed.
+
+use std::io::{self, IsTerminal as _};
+
+use dialoguer::Confirm;
+
+use crate::failure::Failure;
+use crate::phrases::counted;
+use crate::plan::{ActionKind, DisableMode, Plan, Skip};
+
+/// Whether to ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asking {
+    /// If a person is there to answer: stdin and stderr are a terminal.
+    OnTerminal,
+    /// The answer is yes: by `--yes`, or by the approval of exactly this plan.
+    Never,
+}
+
+impl Asking {
+    /// Returns whether a command asks.
+    pub(crate) fn unless(is_answered: bool) -> Self {
+        if is_answered { Self::Never } else { Self::OnTerminal }
+    }
+
+    /// Asks, and returns whether the answer is yes. Without a terminal it is `otherwise`.
+    fn ask(self, question: &str, otherwise: bool) -> bool {
+        if self == Self::Never || !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+            return otherwise;
+        }
+        let answer = Confirm::new().with_prompt(question).default(false).interact_opt();
+        // Ctrl-C and Escape are a no.
+        answer.is_ok_and(|answer| answer == Some(true))
+    }
+
+    /// Asks whether to carry out a plan, if it changes anything.
+    pub(crate) fn confirm(self, plan: &Plan) -> Result<(), Failure> {
+        let question = question(plan);
+        if question.is_empty() || self.ask(&question, true) {
+            Ok(())
+        } else {
+            Err(Failure::Declined)
+        }
+    }
+
+    /// Asks whether to disable current members, too, if the plan leaves them out for that.
+    pub(crate) fn include_members(self, plan: &Plan) -> bool {
+        let members =
+            plan.actions.iter().filter(|action| action.skipped == Some(Skip::Member)).count();
+        if members == 0 {
+            return false;
+        }
+        let members = counted(members, "current member", "current members");
+        self.ask(&format!("Also disable {members}?"), false)
+    }
+}
+
+/// Returns the question before a plan is carried out, or nothing if it changes nothing.
+fn question(plan: &Plan) -> String {
+    let accounts = |count| counted(count, "account", "accounts");
+    let mut parts = Vec::new();
+    for (kind, verb) in [
+        (ActionKind::Activate, "activate"),
+        (ActionKind::Create, "create"),
+        (ActionKind::Disable, "disable"),
+        (ActionKind::Deactivate, "deactivate"),
+        (ActionKind::GrantAdmin, "make administrators of"),
+        (ActionKind::RevokeAdmin, "take the right of administrators from"),
+    ] {
+        let count = plan.count_to_apply(kind);
+        let is_for_good = kind == ActionKind::Deactivate
+            || kind == ActionKind::Disable && plan.disable == DisableMode::Deactivate;
+        if count > 0 {
+            let for_good = if is_for_good { " for good" } else { "" };
+            parts.push(format!("{verb} {}{for_good}", accounts(count)));
+        }
+    }
+    let question = parts.join(", ");
+    let mut letters = question.chars();
+    match letters.next() {
+        Some(first) => format!("{}{}?", first.to_uppercase(), letters.as_str()),
+        None => question,
+    }
+}

@@ -1,0 +1,98 @@
+//! On a terminal `sync`, `apply` and `undo` ask before they change anything; elsewhere they do not.
+
+use matrix_keycloak_sync::standins::RunningWorld;
+
+use crate::harness::{Program, account, program, started, the_table};
+use crate::sections::state_file;
+
+/// The program with a state file. Dave would be disabled, and Bob activated.
+fn remembering(world: &RunningWorld) -> Program {
+    program(world).file(world, &state_file(world))
+}
+
+const QUESTION: &str = "Activate 1 account, disable 1 account for good?";
+
+#[tokio::test]
+async fn sync_on_a_terminal_asks_and_does_nothing_without_a_yes() {
+    for typed in ["n", "\n", "\x1b", "\x03"] {
+        let world = started(the_table()).await;
+        let run = remembering(&world).on_terminal("sync", typed).exits(1);
+        run.prints(&[QUESTION, "not confirmed; nothing was changed"]);
+        assert_eq!(world.state_of("dave"), account(false, false), "{typed:?}");
+        assert_eq!(world.state_of("bob"), account(true, true), "{typed:?}");
+    }
+}
+
+#[tokio::test]
+async fn sync_on_a_terminal_goes_on_with_a_yes() {
+    let world = started(the_table()).await;
+    remembering(&world)
+        .on_terminal("sync", "y")
+        .exits(0)
+        .prints(&[QUESTION, "1 activated, 1 disabled"]);
+    assert_eq!(world.state_of("dave"), account(true, true));
+}
+
+#[tokio::test]
+async fn option_and_approval_answer_and_a_plan_without_changes_asks_nothing() {
+    for answer in ["--yes", "--approve"] {
+        let world = started(the_table()).await;
+        let digest = remembering(&world).run("plan --format json").json()["digest"].clone();
+        let digest = digest.as_str().expect("a text");
+        let line =
+            if answer == "--yes" { answer.to_owned() } else { format!("--approve {digest}") };
+        let run = remembering(&world).on_terminal(&format!("sync {line}"), "n").exits(0);
+        assert!(!run.stdout.contains("[y/N]"), "{}", run.stdout);
+        let run = remembering(&world).on_terminal("sync", "n").exits(0);
+        assert!(!run.stdout.contains("[y/N]"), "{}", run.stdout);
+    }
+}
+
+#[tokio::test]
+async fn apply_on_a_terminal_asks_too() {
+    let world = started(the_table()).await;
+    let file = world.directory().join("plan.json").display().to_string();
+    remembering(&world).run(&format!("plan --out {file}")).exits(0);
+    remembering(&world).on_terminal(&format!("apply {file}"), "n").exits(1).prints(&[QUESTION]);
+    remembering(&world).on_terminal(&format!("apply {file} --yes"), "n").exits(0);
+    assert_eq!(world.state_of("dave"), account(true, true));
+}
+
+#[tokio::test]
+async fn undo_on_a_terminal_asks_about_current_members_and_about_the_rest() {
+    let world = started(the_table()).await;
+    remembering(&world).run("sync").exits(0);
+    let run = remembering(&world).on_terminal("undo 1", "n").exits(1);
+    run.prints(&["Also disable 1 current member?", "Activate 1 account?"]);
+    assert_eq!(world.state_of("dave"), account(true, true));
+    let run = remembering(&world).on_terminal("undo 1", "y").exits(0);
+    run.prints(&[
+        "Also disable 1 current member?",
+        "Activate 1 account, disable 1 account for good?",
+    ]);
+    assert!(world.settle().await);
+    assert_eq!(world.state_of("dave"), account(false, false));
+    assert_eq!(world.state_of("bob"), account(true, true));
+}
+
+#[tokio::test]
+async fn undo_without_changes_needs_neither_writer_nor_lock() {
+    let world = started(the_table()).await;
+    remembering(&world).run("sync").exits(0);
+    let lock = world.directory().join("matrix-keycloak-sync-corp-example.org.lock");
+    let held = std::fs::File::options().write(true).open(lock).expect("the run has made it");
+    held.try_lock().expect("it is free");
+    remembering(&world).run("undo 1").exits(5);
+    remembering(&world).env("PATH", "/nowhere").run("undo 1 --dry-run").exits(0);
+}
+
+#[tokio::test]
+async fn approval_of_a_plan_that_is_done_has_nothing_left_to_do() {
+    let world = started(the_table()).await;
+    let digest = remembering(&world).run("plan --format json").json()["digest"].clone();
+    let digest = digest.as_str().expect("a text");
+    remembering(&world).run("sync").exits(0);
+    remembering(&world).run(&format!("sync --approve {digest}")).exits(0);
+    world.join("dave");
+    remembering(&world).run(&format!("sync --approve {digest}")).exits(3);
+}
