@@ -1,12 +1,16 @@
 //! Asks an administrator at a terminal before anything is changed.
 
 use std::io::{self, IsTerminal as _};
+use std::time::{Duration, Instant};
 
 use dialoguer::Confirm;
 
 use crate::failure::Failure;
 use crate::phrases::counted;
 use crate::plan::{ActionKind, DisableMode, Plan, Skip};
+
+/// A later yes is about a plan of the past: users may have come back since.
+const LATEST: Duration = Duration::from_mins(5);
 
 /// Whether to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,12 +39,11 @@ impl Asking {
 
     /// Asks whether to carry out a plan, if it changes anything.
     pub(crate) fn confirm(self, plan: &Plan) -> Result<(), Failure> {
-        let question = question(plan);
-        if question.is_empty() || self.ask(&question, true) {
-            Ok(())
-        } else {
-            Err(Failure::Declined)
+        let (question, begin) = (question(plan), Instant::now());
+        if question.is_empty() {
+            return Ok(());
         }
+        answered(self.ask(&question, true), begin.elapsed())
     }
 
     /// Asks whether to disable current members, too, if the plan leaves them out for that.
@@ -52,6 +55,15 @@ impl Asking {
         }
         let members = counted(members, "current member", "current members");
         self.ask(&format!("Also disable {members}?"), false)
+    }
+}
+
+/// Returns whether to go on after an answer that took this long.
+fn answered(is_yes: bool, after: Duration) -> Result<(), Failure> {
+    match is_yes {
+        true if after <= LATEST => Ok(()),
+        true => Err(Failure::AnsweredLate),
+        false => Err(Failure::Declined),
     }
 }
 
@@ -80,5 +92,19 @@ fn question(plan: &Plan) -> String {
     match letters.next() {
         Some(first) => format!("{}{}?", first.to_uppercase(), letters.as_str()),
         None => question,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn late_yes_changes_nothing() {
+        let end = |is_yes, after| answered(is_yes, after).map_err(|failure| failure.to_string());
+        assert_eq!(end(true, LATEST), Ok(()));
+        let late = end(true, LATEST + Duration::from_secs(1));
+        assert_eq!(late, Err(Failure::AnsweredLate.to_string()));
+        assert_eq!(end(false, Duration::ZERO), Err(Failure::Declined.to_string()));
     }
 }
