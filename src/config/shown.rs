@@ -1,11 +1,16 @@
 //! Shows the effective values of the configuration, each with its origin.
 
+use toml::Value;
+
 use super::given_values::{Given, Sources};
-use super::keys::{Absent, ConfigKey};
+use super::keys::{self, Absent, ConfigKey};
 use crate::model::ServerText;
 
 /// What stands for a secret.
 const MASK: &str = "\"…\"";
+
+/// The keys that are commands.
+const COMMANDS: [&str; 2] = [keys::mas_cli::COMMAND.name, keys::watch::ON_REFUSED.name];
 
 /// The origin of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,12 +36,12 @@ pub(super) fn shown(sources: &Sources) -> Vec<ShownKey> {
     for key in ConfigKey::all() {
         let file_form = key.is_secret().then(|| key.file_form());
         if let Some(given) = sources.given.get(key.name) {
-            let value = if key.is_secret() { MASK.to_owned() } else { printed(given) };
+            let value = if key.is_secret() { MASK.to_owned() } else { printed(key, given) };
             shown.push(ShownKey { name: key.name.to_owned(), value, origin: origin(given) });
         } else if let Some((name, given)) =
             file_form.and_then(|name| Some((name.clone(), sources.given.get(&name)?)))
         {
-            shown.push(ShownKey { name, value: printed(given), origin: origin(given) });
+            shown.push(ShownKey { name, value: printed(key, given), origin: origin(given) });
         } else if let Absent::Is(value) = key.absent {
             let (name, value) = (key.name.to_owned(), value.to_owned());
             shown.push(ShownKey { name, value, origin: Origin::Default });
@@ -45,9 +50,16 @@ pub(super) fn shown(sources: &Sources) -> Vec<ShownKey> {
     shown
 }
 
-/// Returns a value without a password that an address may contain.
-fn printed(given: &Given) -> String {
-    ServerText::from(given.value.to_string()).to_string()
+/// Returns a value without a password that an address may contain, and of a command only the program:
+/// its arguments may be secrets.
+fn printed(key: &ConfigKey, given: &Given) -> String {
+    let value = match &given.value {
+        Value::Array(words) if COMMANDS.contains(&key.name) && words.len() > 1 => {
+            Value::Array(vec![words[0].clone(), Value::String("…".to_owned())])
+        }
+        value => value.clone(),
+    };
+    ServerText::from(value.to_string()).to_string()
 }
 
 fn origin(given: &Given) -> Origin {

@@ -17,6 +17,8 @@ pub struct Policy {
     pub deactivate_after: Option<Duration>,
     /// Most second stages of one run (`limits.max_disable`): the others wait, and need no look.
     pub most_stages: Option<usize>,
+    /// Most accounts to recheck: second stages leave room for the other changes.
+    pub most_rechecks: Option<usize>,
     /// What a lock does with open sessions.
     pub lock_sessions: LockSessions,
     /// Which disabled members are activated.

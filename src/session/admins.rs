@@ -13,7 +13,7 @@ use crate::model::{MemberList, UserId};
 use crate::planner::{
     AdminChanges, AdminDraft, AdminNames, AdminsSeen, Draft, Rechecks, ToRecheck,
 };
-use crate::readers::{ReadError, Reading, Tally};
+use crate::readers::{Membership, ReadError, Reading, Tally};
 use crate::writers::{MasCli, WriterError};
 
 /// Whether every administrator of MAS can be recognised.
@@ -98,7 +98,9 @@ impl Session {
             return Some(draft.no_changes(None));
         }
         let most = self.most_rechecks(aim);
-        let changes = draft.decide(&self.admins_seen(accounts, most, &of_admins).await);
+        let needs_members = draft.needs_directories().then_some(&reading.membership);
+        let seen = self.admins_seen(accounts, most, &of_admins, needs_members).await;
+        let changes = draft.decide(&seen);
         if let Some(accounts) = first_and_more(changes.unclear()) {
             warn!(
                 "the administrator's right of {accounts} stays as it is: the evidence does not say clearly who owns the \
@@ -159,12 +161,20 @@ impl Session {
         accounts: Vec<ToRecheck>,
         most: usize,
         of_admins: &Reading,
+        of_members: Option<&Membership>,
     ) -> Result<AdminsSeen, String> {
         let tally = Tally::default();
         let rechecks = self.readers.recheck(accounts, most, of_admins, &tally).await;
         let rechecks = rechecks.map_err(|error| in_one_line(&error))?;
+        let members_after = match of_members {
+            Some(membership) => {
+                let members = self.readers.keycloak.members(membership, &tally).await;
+                Some(members.map_err(|error| in_one_line(&error))?.people)
+            }
+            None => None,
+        };
         let admins = self.admins_now().await.map_err(|error| in_one_line(&error))?;
-        Ok(AdminsSeen { rechecks, admins })
+        Ok(AdminsSeen { rechecks, members_after, admins })
     }
 
     /// Returns the administrators of MAS; mas-cli does not say who of them can log in.

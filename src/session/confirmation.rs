@@ -4,6 +4,8 @@ use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 
 use dialoguer::Confirm;
+use dialoguer::console::Term;
+use rustix::termios::{QueueSelector, tcflush};
 
 use crate::failure::Failure;
 use crate::phrases::counted;
@@ -32,7 +34,15 @@ impl Asking {
         if self == Self::Never || !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
             return otherwise;
         }
-        let answer = Confirm::new().with_prompt(question).default(false).interact_opt();
+        // What was typed before is no answer.
+        let _ = tcflush(io::stdin(), QueueSelector::IFlush);
+        let answer = Confirm::new()
+            .with_prompt(question)
+            .default(false)
+            .wait_for_newline(true)
+            .interact_opt();
+        // Ctrl-C leaves the cursor hidden.
+        let _ = Term::stderr().show_cursor();
         // Ctrl-C and Escape are a no.
         answer.is_ok_and(|answer| answer == Some(true))
     }

@@ -276,8 +276,8 @@ impl State {
                     (SELECT count(*) FROM actions WHERE run = id AND action = ?7 AND outcome = ?6),
                     (SELECT count(*) FROM actions WHERE run = id AND action = ?8 AND outcome = ?6)
                  FROM runs WHERE realm = ?1 AND server_name = ?2 AND (?3 IS NULL OR id = ?3)
-                    AND (?9 IS NULL OR EXISTS (SELECT 1 FROM actions WHERE run = id AND lower(user_id) = ?9))
-                    AND (?10 IS NULL OR started >= ?10)
+                    AND (?9 IS NULL OR EXISTS (SELECT 1 FROM actions WHERE run = id AND user_id = ?9 COLLATE NOCASE))
+                    AND (?10 IS NULL OR coalesce(ended, started) >= ?10)
                  ORDER BY id DESC LIMIT ?11",
             )?;
             let Namespace { realm, server_name } = &self.namespace;
@@ -290,7 +290,7 @@ impl State {
                 OutcomeKind::Done.word(),
                 ActionKind::Deactivate.word(),
                 ActionKind::Create.word(),
-                filter.user_id.as_ref().map(|user_id| user_id.text().to_lowercase()),
+                filter.user_id.as_ref().map(|user_id| user_id.text().clone()),
                 filter.since.map(Timestamp::as_millis),
                 filter.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX)),
             ];

@@ -215,7 +215,9 @@ fn creations(
     namespace: &Namespace,
 ) -> Result<BTreeMap<UserId, BegunCreation>, StateProblem> {
     let mut statement = connection.prepare(
-        "SELECT user_id, evidence, outcome, begun, actions.ended FROM actions JOIN runs ON id = run
+        "SELECT user_id, evidence, outcome, begun, actions.ended, mas_id,
+            (SELECT min(later.started) FROM runs AS later WHERE later.id > run)
+         FROM actions JOIN runs ON id = run
          WHERE realm = ?1 AND server_name = ?2 AND action = ?3 AND begun IS NOT NULL AND failure IS NULL
          ORDER BY run, number",
     )?;
@@ -232,12 +234,17 @@ fn creations(
         let id = evidence.pointer("/keycloak/0/asked/id").and_then(Value::as_str);
         let Some(user) = id.map(KeycloakId::from) else { continue };
         let begun = Timestamp::from_millis(row.get(3)?);
-        let ended = row.get::<_, Option<i64>>(4)?.map(Timestamp::from_millis);
-        let attempt = (begun, ended.unwrap_or_else(|| begun.after(LONGEST_ATTEMPT)));
-        let attempts = match creations.remove(&user_id(row, 0)?) {
-            Some(before) if before.user == user => [before.attempts, vec![attempt]].concat(),
-            _ => vec![attempt],
-        };
+        let [ended, next] = [row.get::<_, Option<i64>>(4)?, row.get::<_, Option<i64>>(6)?]
+            .map(|millis| millis.map(Timestamp::from_millis));
+        let longest = begun.after(LONGEST_ATTEMPT);
+        // The next run holds the lock, so this one had ended.
+        let ended = ended.unwrap_or_else(|| next.map_or(longest, |next| next.min(longest)));
+        // What was to finish an account has made none.
+        let is_to_finish = row.get::<_, Option<String>>(5)?.is_some();
+        let attempt = (!is_to_finish).then_some((begun, ended));
+        let before = creations.remove(&user_id(row, 0)?).filter(|before| before.user == user);
+        let before = before.map(|before| before.attempts).unwrap_or_default();
+        let attempts = before.into_iter().chain(attempt).collect();
         creations.insert(user_id(row, 0)?, BegunCreation { user, attempts });
     }
     Ok(creations)

@@ -77,6 +77,12 @@ pub enum WriterError {
         "accounts.provision = \"members\" needs the upstream provider of MAS that is the realm"
     )]
     NoProvider,
+    /// The account to finish could not be read, so nothing was changed.
+    #[error("the account could not be read before it was finished")]
+    Unread {
+        #[source]
+        source: Box<HttpError>,
+    },
     /// The right is gone, and sessions that use it may still be open.
     #[error("no administrator any more, but sessions with administrator rights may still be open")]
     AdminSessionsLeft {
@@ -191,6 +197,7 @@ impl WriterError {
                     .to_owned()
             }
             Self::Api(error) => error.hint(),
+            Self::Unread { source } => source.hint(),
             Self::MasTooOld { .. } => "Update MAS, or set `writer.type` to \"mas-cli\", with the mas-cli of that MAS.".to_owned(),
             Self::UserGone { .. } => {
                 "Nothing is left to do for this user. The next run checks who has the name now.".to_owned()
@@ -270,7 +277,9 @@ impl WriterError {
             | Self::NotDeactivated { source }
             | Self::SessionsLeft { source } => source.kind(),
             Self::Api(error) if error.is_about_the_request() => FailureKind::Account,
+            Self::Unread { source } if source.is_about_the_request() => FailureKind::Account,
             Self::Api(_)
+            | Self::Unread { .. }
             | Self::MasConfig { .. }
             | Self::NoProvider
             | Self::NoAdminList { .. }
@@ -291,6 +300,7 @@ impl WriterError {
             | Self::NotDeactivated { source }
             | Self::SessionsLeft { source } => source.is_silence(),
             Self::Api(error) => error.is_silence() || error.is_waited_out(),
+            Self::Unread { source } => source.is_silence() || source.is_waited_out(),
             Self::TooSlow { .. } => true,
             _ => false,
         }
@@ -321,6 +331,7 @@ impl WriterError {
             | Self::MasConfig { .. }
             | Self::NoAdminList { .. }
             | Self::MasTooOld { .. }
+            | Self::Unread { .. }
             | Self::CannotRun { .. } => false,
         };
         if is_in_doubt { Left::InDoubt } else { Left::Untouched }

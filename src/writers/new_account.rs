@@ -66,7 +66,9 @@ impl NewUser<'_> {
     ///
     /// Source: `GET /users/{id}`.
     async fn finish(&self, id: &MasUserId) -> Result<MasUserId, WriterError> {
-        let found: Single<UserAttributes> = self.mas.get(&["users", &*id.text()], &[]).await?;
+        let found = self.mas.get(&["users", &*id.text()], &[]).await;
+        let found: Single<UserAttributes> =
+            found.map_err(|source| WriterError::Unread { source: Box::new(source) })?;
         let created = found.data.attributes.created_at();
         let is_in = |(begin, end): &(Timestamp, Timestamp)| {
             created.is_some_and(|at| begin.before(CLOCKS) <= at && at <= end.after(CLOCKS))

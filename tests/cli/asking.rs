@@ -14,7 +14,7 @@ const QUESTION: &str = "Activate 1 account, disable 1 account for good?";
 
 #[tokio::test]
 async fn sync_on_a_terminal_asks_and_does_nothing_without_a_yes() {
-    for typed in ["n", "\n", "\x1b", "\x03"] {
+    for typed in ["n\n", "\n", "\x03"] {
         let world = started(the_table()).await;
         let run = remembering(&world).on_terminal("sync", typed).exits(1);
         run.prints(&[QUESTION, "not confirmed; nothing was changed"]);
@@ -27,7 +27,7 @@ async fn sync_on_a_terminal_asks_and_does_nothing_without_a_yes() {
 async fn sync_on_a_terminal_goes_on_with_a_yes() {
     let world = started(the_table()).await;
     remembering(&world)
-        .on_terminal("sync", "y")
+        .on_terminal("sync", "y\n")
         .exits(0)
         .prints(&[QUESTION, "1 activated, 1 disabled"]);
     assert_eq!(world.state_of("dave"), account(true, true));
@@ -41,9 +41,9 @@ async fn option_and_approval_answer_and_a_plan_without_changes_asks_nothing() {
         let digest = digest.as_str().expect("a text");
         let line =
             if answer == "--yes" { answer.to_owned() } else { format!("--approve {digest}") };
-        let run = remembering(&world).on_terminal(&format!("sync {line}"), "n").exits(0);
+        let run = remembering(&world).on_terminal(&format!("sync {line}"), "n\n").exits(0);
         assert!(!run.stdout.contains("[y/N]"), "{}", run.stdout);
-        let run = remembering(&world).on_terminal("sync", "n").exits(0);
+        let run = remembering(&world).on_terminal("sync", "n\n").exits(0);
         assert!(!run.stdout.contains("[y/N]"), "{}", run.stdout);
     }
 }
@@ -53,8 +53,8 @@ async fn apply_on_a_terminal_asks_too() {
     let world = started(the_table()).await;
     let file = world.directory().join("plan.json").display().to_string();
     remembering(&world).run(&format!("plan --out {file}")).exits(0);
-    remembering(&world).on_terminal(&format!("apply {file}"), "n").exits(1).prints(&[QUESTION]);
-    remembering(&world).on_terminal(&format!("apply {file} --yes"), "n").exits(0);
+    remembering(&world).on_terminal(&format!("apply {file}"), "n\n").exits(1).prints(&[QUESTION]);
+    remembering(&world).on_terminal(&format!("apply {file} --yes"), "n\n").exits(0);
     assert_eq!(world.state_of("dave"), account(true, true));
 }
 
@@ -62,10 +62,10 @@ async fn apply_on_a_terminal_asks_too() {
 async fn undo_on_a_terminal_asks_about_current_members_and_about_the_rest() {
     let world = started(the_table()).await;
     remembering(&world).run("sync").exits(0);
-    let run = remembering(&world).on_terminal("undo 1", "n").exits(1);
+    let run = remembering(&world).on_terminal("undo 1", "n\n").exits(1);
     run.prints(&["Also disable 1 current member?", "Activate 1 account?"]);
     assert_eq!(world.state_of("dave"), account(true, true));
-    let run = remembering(&world).on_terminal("undo 1", "y").exits(0);
+    let run = remembering(&world).on_terminal("undo 1", "y\n").exits(0);
     run.prints(&[
         "Also disable 1 current member?",
         "Activate 1 account, disable 1 account for good?",

@@ -17,6 +17,16 @@ async fn effective_values_are_shown_with_their_origin_and_without_secrets() {
 }
 
 #[tokio::test]
+async fn arguments_of_commands_may_be_secrets_and_are_not_shown() {
+    let world = started(the_table()).await;
+    let toml = "[writer.mas_cli]\ncommand = [\"docker\", \"-e\", \"PGPASSWORD=hunter2\"]\n\
+                [watch]\non_refused = [\"curl\", \"https://hooks.example/hunter2\"]\n";
+    let shown = program(&world).file(&world, toml).run("config show").exits(0);
+    let shown = shown.prints(&["command = [\"docker\", \"…\"]", "on_refused = [\"curl\", \"…\"]"]);
+    assert!(!shown.stdout.contains("hunter2"), "{}", shown.stdout);
+}
+
+#[tokio::test]
 async fn configuration_with_mistakes_is_not_valid() {
     bare().env("KC_URL", "not an address").run("config check").exits(78).tells(&["KC_URL"]);
     bare().run("config show").exits(78);

@@ -83,6 +83,10 @@ async fn refusal_that_repeats_the_last_one_is_counted_and_not_stored_again() {
         json!([1, "refused", 2])
     );
     remembering(&world, "").run("history").exits(0).prints(&["refused 3 times"]);
+    // It began long ago, and goes on.
+    let state = rusqlite::Connection::open(world.directory().join("state.db")).expect("a database");
+    state.execute("UPDATE runs SET started = 0", []).expect("a table");
+    remembering(&world, "").run("history --since 1h").exits(0).prints(&["refused 3 times"]);
     world.join("dave");
     remembering(&world, "").run("sync").exits(3);
     assert_eq!(history()["runs"].as_array().map(Vec::len), Some(2), "another plan");

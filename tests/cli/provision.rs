@@ -301,3 +301,34 @@ async fn account_that_another_registers_after_an_attempt_is_not_linked() {
         assert_eq!(world.parts_of("zoe").subjects, [""; 0], "{is_listed}");
     }
 }
+
+/// Moves the attempts that the state file has an hour into the past.
+fn an_hour_later(world: &RunningWorld) {
+    let path = world.directory().join("matrix-keycloak-sync/corp@example.org.db");
+    let state = rusqlite::Connection::open(path).expect("a state file");
+    for column in
+        ["actions SET begun = begun", "actions SET ended = ended", "runs SET started = started"]
+    {
+        state.execute(&format!("UPDATE {column} - 3600000"), []).expect("a table");
+    }
+}
+
+#[tokio::test]
+async fn attempt_to_finish_an_account_does_not_make_it_ours() {
+    let world = zoes().await;
+    let create = || world.mas.admin().faults().at("POST", "/users");
+    create().answer(Fault::Reset);
+    provisioning(&world, BY_BOTH, "").run("sync").exits(4);
+    world.mas.admin().faults().clear();
+    an_hour_later(&world);
+    // A stranger registers the name now, and it cannot be read right before it would be finished.
+    world.mas.state().add_user("zoe");
+    let id = world.mas.state().user("zoe").expect("just made").id.clone();
+    let read = || world.mas.admin().faults().at("GET", &format!("/users/{id}"));
+    read().answer(Fault::Status(502, String::new()));
+    provisioning(&world, BY_BOTH, "").run("sync").exits(4);
+    world.mas.admin().faults().clear();
+    let run = provisioning(&world, BY_BOTH, "").run("sync").exits(4);
+    run.prints(&["nothing shows that it is this user's"]);
+    assert_eq!(world.parts_of("zoe").subjects, [""; 0]);
+}

@@ -220,7 +220,8 @@ impl Administered {
         let now = self.world.accounts.iter().filter(|one| is_admin(one));
         let all = now.map(|one| one.localpart.to_lowercase().into()).collect();
         let now = AdminNames { all, ..AdminNames::default() };
-        let changes = admin_draft.decide(&Ok(AdminsSeen { rechecks, admins: now }));
+        let changes =
+            admin_draft.decide(&Ok(AdminsSeen { rechecks, members_after: None, admins: now }));
         let looks = answers(of_members, &members, draft.to_recheck().collect());
         let mut plan = draft.decide(&looks);
         changes.add_to(&mut plan);
@@ -340,9 +341,8 @@ fn administrators_change_nothing_else(world: &World) -> Result<(), String> {
     with.kept.retain(|kept| kept.reason != KeptReason::LastAdmin);
     let mut with = planned(world, &with);
     let mut without = planned(world, &plan(world));
-    let waits = |name: &&Localpart| {
-        matches!(without.get(name.as_str()), Some(Fate::NeedsApproval(_) | Fate::Skipped(_)))
-    };
+    let waits =
+        |name: &&Localpart| matches!(without.get(name.as_str()), Some(Fate::NeedsApproval(_)));
     let replaced: Vec<_> = revoked.iter().filter(waits).cloned().collect();
     for name in last.iter().chain(&replaced) {
         with.remove(name.as_str());

@@ -104,7 +104,9 @@ fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
     let (admins, admin_rules) = admins.unzip();
     let limits = limits(&mut fields);
     let most_stages = Some(limits.max_disable.max(MOST_STAGES));
-    let policy = policy.map(|policy| Policy { admins: admin_rules, most_stages, ..policy });
+    let most_rechecks = Some(limits.max_look);
+    let policy =
+        policy.map(|policy| Policy { admins: admin_rules, most_stages, most_rechecks, ..policy });
     let max_consecutive_failures = fields.count(&keys::limits::MAX_CONSECUTIVE_FAILURES);
     let watch = watch(&mut fields);
 

@@ -54,6 +54,7 @@ pub(super) fn policy(
         disable,
         deactivate_after,
         most_stages: None,
+        most_rechecks: None,
         lock_sessions,
         reactivate,
         grace,

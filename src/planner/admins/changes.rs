@@ -30,6 +30,8 @@ pub struct AdminChanges {
     /// The same, and those whose names differ from another account's only in case: MAS may mean
     /// either.
     pub(super) may_be_in_office: HashSet<UserId>,
+    /// The accounts whose owners have lost the right, and whose sessions could not be ended.
+    pub(super) repeated: BTreeSet<UserId>,
     pub(super) min_admins: usize,
 }
 
@@ -64,7 +66,7 @@ impl AdminChanges {
         let kept = last.into_iter().map(|user_id| kept_as_last(&user_id));
         plan.kept.extend(kept);
         let actions = std::mem::take(&mut self.actions);
-        revoke_instead(plan, &actions);
+        revoke_instead(plan, &actions, &self.repeated);
 
         let changed: HashSet<_> =
             plan.actions.iter().map(|action| action.user_id.clone()).collect();
@@ -103,6 +105,7 @@ impl AdminChanges {
         let last = self.last_ones(plan);
         for action in plan.actions.iter_mut().filter(|action| last.contains(&action.user_id)) {
             let why = format!("kept now: {}", KeptReason::LastAdmin.text());
+            plan.unchanged += usize::from(action.skipped.is_none());
             action.skipped = Some(Skip::MovedOn(why));
         }
     }
@@ -131,19 +134,20 @@ impl AdminChanges {
     }
 }
 
-/// Takes the disables out of a plan that have to wait, if the right of their owners is to be
-/// taken: that does not have to.
-fn revoke_instead(plan: &mut Plan, actions: &[Action]) {
+/// Takes the disables out of a plan that wait for an approval, if the right of their owners is to be
+/// taken: that does not have to wait.
+fn revoke_instead(plan: &mut Plan, actions: &[Action], repeated: &BTreeSet<UserId>) {
     let is_revoked = |user_id: &UserId| {
         actions.iter().any(|action| {
             action.user_id == *user_id
                 && action.kind == ActionKind::RevokeAdmin
                 && action.skipped.is_none()
+                && !repeated.contains(user_id)
         })
     };
     let before = plan.actions.len();
     plan.actions.retain(|action| {
-        let waits = action.approval.is_some() || action.skipped.is_some();
+        let waits = action.approval.is_some() && action.skipped.is_none();
         !(waits && action.kind == ActionKind::Disable && is_revoked(&action.user_id))
     });
     plan.unchanged += before - plan.actions.len();

@@ -12,7 +12,7 @@ use super::identity::{Holder, Identity};
 use super::policy::{AdminRules, Policy, Revoke};
 use super::second_look::{Right, SecondLook};
 use super::{AskFirst, Facts, Rechecks, ToRecheck, Verdict};
-use crate::model::{Account, MasAdmin, UserId};
+use crate::model::{Account, MasAdmin, MemberList, UserId};
 use crate::plan::{Action, ActionKind, NotRechecked, Reason, Skip};
 pub use changes::{AdminChanges, RightAfter};
 
@@ -44,6 +44,8 @@ struct AdminChange<'f> {
 pub struct AdminsSeen {
     /// About the users of `[admins]`, as [`Rechecks`] are about the members.
     pub rechecks: Rechecks,
+    /// The members after that, if a right may be taken and there are directories.
+    pub members_after: Option<MemberList>,
     /// The administrators of MAS after that.
     pub admins: AdminNames,
 }
@@ -150,6 +152,15 @@ impl<'f> AdminDraft<'f> {
         })
     }
 
+    /// Returns whether a right may be taken from a user who may be in a directory.
+    #[must_use]
+    pub fn needs_directories(&self) -> bool {
+        let Facts { providers, members, .. } = self.members.facts;
+        let has_directories = providers.as_ref().is_none_or(|providers| !providers.is_empty())
+            || members.iter().any(|member| member.federation_link.is_some());
+        has_directories && self.changes.iter().any(|it| it.kind == ActionKind::RevokeAdmin)
+    }
+
     /// Returns no change, only the administrators, so that the last ones are kept: by the list of
     /// accounts, and by MAS's list of administrators afterwards, if it was read.
     #[must_use]
@@ -162,6 +173,7 @@ impl<'f> AdminDraft<'f> {
             doubtful: BTreeSet::new(),
             in_office: self.in_office(admins).collect(),
             may_be_in_office: may_be.map(|account| account.user_id.clone()).collect(),
+            repeated: self.table.facts.memory.revocations.clone(),
             min_admins: self.rules.min_admins,
         }
     }
@@ -186,11 +198,12 @@ impl<'f> AdminDraft<'f> {
     }
 
     fn decide_each(&self, seen: &AdminsSeen, decided: &mut AdminChanges) {
-        let AdminsSeen { rechecks, admins } = seen;
+        let AdminsSeen { rechecks, members_after, admins } = seen;
         let second = SecondLook::new(&self.table, &self.identity, rechecks);
         let changes = self.changes.iter().map(|change| (change.account, &change.holder));
         // Few users are in [admins], so the members show, too, which directories are up.
-        let directories = second.directories(rechecks, &self.members.facts.members, changes);
+        let members_after = members_after.as_deref().unwrap_or_default();
+        let directories = second.directories(rechecks, members_after, changes);
         for change in &self.changes {
             let AdminChange { account, holder, kind } = change;
             let evidence = match rechecks.recheck(&account.user_id) {

@@ -63,12 +63,12 @@ impl<'f> Draft<'f> {
         for account in &facts.accounts {
             draft.add(account);
         }
-        draft.let_stages_wait();
-        draft.notable.sort_by_key(|(account, _)| &account.user_id);
-        draft.unverified.sort_by_key(|account| &account.user_id);
         if scope.is_none() {
             draft.candidates.extend(candidates(facts, &draft.identity, policy.provision));
         }
+        draft.let_stages_wait();
+        draft.notable.sort_by_key(|(account, _)| &account.user_id);
+        draft.unverified.sort_by_key(|account| &account.user_id);
         draft
     }
 
@@ -150,7 +150,13 @@ impl<'f> Draft<'f> {
     /// Leaves second stages to a later run that this one has no room for: those locked longest go
     /// first.
     fn let_stages_wait(&mut self) {
-        let Some(most) = self.table.policy.most_stages else { return };
+        let Policy { most_stages, most_rechecks, .. } = self.table.policy;
+        let is_stage = |one: &ToRecheck| one.kind == ActionKind::Deactivate;
+        // A second stage never refuses a plan.
+        let room = most_rechecks.map(|most| {
+            most.saturating_sub(self.to_recheck().filter(|one| !is_stage(one)).count())
+        });
+        let Some(most) = most_stages.iter().copied().chain(room).min() else { return };
         let due =
             self.notable.iter().enumerate().filter_map(|(at, (account, opinion))| match opinion {
                 Opinion::WouldDeactivate { since, .. } => Some((*since, &account.user_id, at)),

@@ -72,7 +72,9 @@ impl Scene {
             now.map_or_else(listed, |now| now.iter().map(|name| (*name).into()).collect());
         let shut = self.shut_now.iter().map(|name| (*name).into()).collect();
         let admins = AdminNames { all: admins, shut };
-        Some(admin_draft.decide(&Ok(AdminsSeen { rechecks, admins })))
+        let members_after = Some(self.admin_members_after.as_ref().unwrap_or(&self.facts.members));
+        let members_after = members_after.filter(|_| admin_draft.needs_directories()).cloned();
+        Some(admin_draft.decide(&Ok(AdminsSeen { rechecks, members_after, admins })))
     }
 
     pub(super) fn rules(self, revoke: Revoke, min_admins: usize) -> Self {
@@ -300,6 +302,13 @@ fn members_show_that_a_directory_is_up_too() {
     let mut gone = with_ldap(&KeycloakPerson::Unknown);
     gone.facts.members.remove(&"b".into());
     assert_eq!(admin_changes(&gone), ["+ada", "-bob"]);
+}
+
+#[test]
+fn directory_that_goes_down_after_the_members_were_listed_keeps_the_right() {
+    let mut down = with_ldap(&known(false, false, Some("ldap")));
+    down.admin_members_after = Some(MemberList::from(Vec::new()));
+    assert_eq!((changes(&down).0, down.plan().doubtful.len()), (vec!["+ada".to_owned()], 1));
 }
 
 #[test]

@@ -78,3 +78,11 @@ fn disable_that_waits_for_an_approval_does_not_keep_the_right() {
     let summary = scene.plan().summary();
     assert_eq!((summary.disable, summary.unchanged), (0, 3));
 }
+
+#[test]
+fn disable_whose_look_fails_is_not_hidden_by_taking_the_right() {
+    let mut scene = both().fails("bob");
+    scene.facts.members.remove(&"b".into());
+    scene.policy.protect_admins = false;
+    assert!(scene.plan().is_in_doubt());
+}

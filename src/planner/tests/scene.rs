@@ -22,6 +22,8 @@ pub(super) struct Scene {
     pub(super) admins_now: Option<Vec<&'static str>>,
     /// Those of them who cannot log in.
     pub(super) shut_now: Vec<&'static str>,
+    /// The members after the look at administrators, if they differ.
+    pub(super) admin_members_after: Option<MemberList>,
 }
 
 pub(super) fn scene() -> Scene {
@@ -45,6 +47,7 @@ pub(super) fn scene() -> Scene {
         admin_people: BTreeMap::new(),
         admins_now: None,
         shut_now: Vec::new(),
+        admin_members_after: None,
     }
 }
 

@@ -304,3 +304,18 @@ fn accounts_that_stay_locked_leave_room_for_the_others() {
     acts(&scene, deactivate("dave"));
     acts(&scene.policy(|policy| policy.most_stages = Some(1000)), deactivate("dave"));
 }
+
+#[test]
+fn second_stages_leave_room_for_rechecking_the_other_changes() {
+    let names = ["dave", "erin", "finn"];
+    let scene = names.into_iter().fold(scene().locks().on(days(400)), |scene, name| {
+        scene.user(name).locked_by_us(name, THEN)
+    });
+    let scene = scene.user("gus").account("gus", ACTIVE);
+    let limited = |most| scene.clone().policy(move |policy| policy.most_rechecks = Some(most));
+    let rechecks = |most| {
+        let scene = limited(most);
+        Draft::new(&scene.facts, &scene.policy).to_recheck().count()
+    };
+    assert_eq!((rechecks(9), rechecks(3), rechecks(1)), (4, 3, 1));
+}
