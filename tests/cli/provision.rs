@@ -160,17 +160,22 @@ async fn half_made_account_is_finished_however_many_runs_that_takes() {
     assert_eq!(world.parts_of("zoe"), whole(&world));
 }
 
-#[tokio::test]
-async fn half_made_account_that_the_homeserver_does_not_know_yet_is_finished() {
+/// Zoe's account is made and not linked, and MAS's worker does not reach the homeserver.
+async fn half_made_in_mas_alone() -> RunningWorld {
     let world = zoes().await;
     let link = || world.mas.admin().faults().at("POST", "/upstream-oauth-links");
     link().answer(Fault::Status(500, String::new()));
-    // MAS's worker does not reach the homeserver.
     let provision = || world.synapse.faults().on("/provision_user");
     provision().answer(Fault::Reset);
     provisioning(&world, BY_BOTH, "").run("sync").exits(4);
     assert!(world.synapse.state().account("zoe").is_none());
     world.mas.admin().faults().clear();
+    world
+}
+
+#[tokio::test]
+async fn half_made_account_that_the_homeserver_does_not_know_yet_is_finished() {
+    let world = half_made_in_mas_alone().await;
     provisioning(&world, BY_BOTH, "").run("sync").exits(4);
     let AccountParts { subjects, emails, .. } = world.parts_of("zoe");
     assert_eq!((subjects, emails), (whole(&world).subjects, whole(&world).emails));
@@ -264,13 +269,7 @@ async fn saved_plan_creates_accounts_that_are_still_missing() {
 
 #[tokio::test]
 async fn saved_plan_finishes_an_account_that_only_mas_knows() {
-    let world = zoes().await;
-    let link = || world.mas.admin().faults().at("POST", "/upstream-oauth-links");
-    link().answer(Fault::Status(500, String::new()));
-    let provision = || world.synapse.faults().on("/provision_user");
-    provision().answer(Fault::Reset);
-    provisioning(&world, BY_BOTH, "").run("sync").exits(4);
-    world.mas.admin().faults().clear();
+    let world = half_made_in_mas_alone().await;
     let file = world.directory().join("plan.json");
     let run =
         |line: &str| provisioning(&world, BY_BOTH, "").run(&format!("{line} {}", file.display()));
