@@ -110,19 +110,25 @@ impl Session {
         Some(changes)
     }
 
-    /// Returns no change of administrators: the last ones are kept also if they would be disabled.
-    /// The reading may be older than the last change of an administrator, so MAS is asked again.
+    /// Returns whether a plan may disable administrators, so that the last ones have to be kept.
+    pub(super) fn may_disable_admins(&self) -> bool {
+        self.config.admins.is_some() && !self.config.policy.protect_admins
+    }
+
+    /// Returns no change of administrators, if a plan may disable them: the last ones are kept. The
+    /// reading may be older than the last change of an administrator, so MAS is asked again.
     pub(super) async fn no_admin_changes(
         &self,
         members: &Draft<'_>,
         reading: &Reading,
     ) -> Option<AdminChanges> {
+        // This copies the reading, which an event in `watch` must not pay for without need.
+        if !self.may_disable_admins() {
+            return None;
+        }
         let (rules, of_admins) = (self.config.policy.admins?, reading.of_admins()?);
         let policy = self.config.policy.of_admins();
         let draft = AdminDraft::new(members, &of_admins.facts, &policy, rules);
-        if self.config.policy.protect_admins {
-            return Some(draft.no_changes(None));
-        }
         let admins = self.admins_now().await;
         if let Err(error) = &admins {
             warn!("administrators are those of the last full reading: {}", in_one_line(error));

@@ -128,10 +128,12 @@ impl Session {
         let accounts = undo.to_recheck().collect();
         let (rechecks, _) = self.recheck(accounts, self.most_rechecks(aim), reading, aim).await?;
         let mut plan = undo.decide(&rechecks);
-        let (nothing, policy) = (PlanScope::default(), &self.config.policy);
-        let draft = Draft::about(&reading.facts, policy, Some(&nothing));
-        if let Some(admins) = self.no_admin_changes(&draft, reading).await {
-            admins.skip_last_ones(&mut plan);
+        if self.may_disable_admins() {
+            let nothing = PlanScope::default();
+            let draft = Draft::about(&reading.facts, &self.config.policy, Some(&nothing));
+            if let Some(admins) = self.no_admin_changes(&draft, reading).await {
+                admins.skip_last_ones(&mut plan);
+            }
         }
         warn_of_doubts(&reading.facts, &plan);
         Ok(plan)
