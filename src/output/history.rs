@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{FAINT, HEADING};
 use crate::model::{Room, ServerText, Word as _, to_json};
+use crate::phrases::counted;
 use crate::plan::RunResult;
 use crate::state::{ActionRow, INTERRUPTED, RunRow};
 
@@ -34,8 +35,8 @@ pub fn runs(runs: &[RunRow]) -> String {
             run.run.number(),
             run.started.to_string(),
             run.command.word(),
-            run.activated + run.created,
-            run.disabled + run.deactivated,
+            run.activated,
+            run.disabled,
             run.not_done,
             result(run),
         );
@@ -49,11 +50,23 @@ fn result(run: &RunRow) -> String {
         Some(other) => other.word(),
         None => INTERRUPTED,
     };
-    match (run.undoes, run.repeats) {
+    let mut text = match (run.undoes, run.repeats) {
         (Some(undone), _) => format!("{result}, undoes {undone}"),
         (None, 0) => result.to_owned(),
         (None, repeats) => format!("{result} {} times", u64::from(repeats) + 1),
+    };
+    // Every run has the columns for accounts; few have these.
+    for (count, one, many) in [
+        (run.created, "created", "created"),
+        (run.deactivated, "second stage", "second stages"),
+        (run.admin_changes, "change of administrators", "changes of administrators"),
+    ] {
+        if count > 0 {
+            let counted = counted(count as usize, one, many);
+            let _ = write!(text, ", {counted}");
+        }
     }
+    text
 }
 
 /// Returns one run as text: its facts, why it was refused, then one action per line.

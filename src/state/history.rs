@@ -44,6 +44,9 @@ pub struct RunRow {
     /// Second stages.
     #[serde(skip_serializing_if = "is_zero")]
     pub deactivated: u32,
+    /// Users who became administrators in MAS, or are none any more.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub admin_changes: u32,
     /// Actions that were planned and not done.
     pub not_done: u32,
 }
@@ -274,7 +277,8 @@ impl State {
                     (SELECT count(*) FROM actions WHERE run = id AND action = ?5 AND outcome = ?6),
                     (SELECT count(*) FROM actions WHERE run = id AND outcome IS NOT ?6), repeats,
                     (SELECT count(*) FROM actions WHERE run = id AND action = ?7 AND outcome = ?6),
-                    (SELECT count(*) FROM actions WHERE run = id AND action = ?8 AND outcome = ?6)
+                    (SELECT count(*) FROM actions WHERE run = id AND action = ?8 AND outcome = ?6),
+                    (SELECT count(*) FROM actions WHERE run = id AND action IN (?12, ?13) AND outcome = ?6)
                  FROM runs WHERE realm = ?1 AND server_name = ?2 AND (?3 IS NULL OR id = ?3)
                     AND (?9 IS NULL OR EXISTS (SELECT 1 FROM actions WHERE run = id AND user_id = ?9 COLLATE NOCASE))
                     AND (?10 IS NULL OR coalesce(ended, started) >= ?10)
@@ -293,6 +297,8 @@ impl State {
                 filter.user_id.as_ref().map(|user_id| user_id.text().clone()),
                 filter.since.map(Timestamp::as_millis),
                 filter.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX)),
+                ActionKind::GrantAdmin.word(),
+                ActionKind::RevokeAdmin.word(),
             ];
             let rows = statement.query_map(wanted, |row| Ok(run(row)))?;
             rows.map(|row| row?).collect::<Result<Vec<_>, StateProblem>>()
@@ -323,6 +329,7 @@ fn run(row: &Row<'_>) -> Result<RunRow, StateProblem> {
         repeats: row.get(12)?,
         deactivated: row.get(13)?,
         created: row.get(14)?,
+        admin_changes: row.get(15)?,
     })
 }
 

@@ -300,3 +300,11 @@ async fn explain_says_who_gets_and_who_loses_the_right() {
     explain("bob").exits(0).prints(&["bob: not in [admins]: is no administrator in MAS any more"]);
     assert!(!explain("boss").exits(0).stdout.contains("[admins]"));
 }
+
+#[tokio::test]
+async fn history_counts_the_changes_of_administrators() {
+    let world = three().await;
+    sync(&world, BY_BOTH);
+    let history = with_admins(&world, BY_BOTH, "").run("history").exits(0);
+    history.prints(&["in step, 2 changes of administrators"]);
+}
