@@ -58,7 +58,9 @@ async fn program(arguments: Vec<OsString>) -> Exit {
 
 /// Runs one command.
 pub async fn run(cli: Cli, surroundings: &Surroundings) -> Result<Exit, Failure> {
-    let Cli { global, command } = cli;
+    let Cli { mut global, command } = cli;
+    global.command =
+        (surroundings.env)("MATRIX_KEYCLOAK_SYNC_COMMAND").filter(|command| !command.is_empty());
     match command {
         None => {
             let _ = Cli::command().print_help();

@@ -52,6 +52,10 @@ pub struct Global {
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
+    /// What starts this program in this installation (`MATRIX_KEYCLOAK_SYNC_COMMAND`), for commands
+    /// to paste.
+    #[arg(skip)]
+    pub command: Option<String>,
 }
 
 /// `--log-format`.
@@ -122,6 +126,9 @@ pub struct PlanArgs {
     /// Output format of the plan
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: PlanFormat,
+    /// List every account on a terminal, too
+    #[arg(long)]
+    pub full: bool,
     /// Also write the plan to FILE as JSON, for `apply`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

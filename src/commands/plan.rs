@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::files;
 use crate::output::{Terminal, markdown, text};
 use crate::plan::{Plan, PlanDocument};
-use crate::session::{Aim, Session, print};
+use crate::session::{Aim, Session, command_line, print, shell_word, tell};
 
 /// Shows what would change.
 pub async fn plan(
@@ -23,11 +23,16 @@ pub async fn plan(
     if let Some(path) = &args.out {
         save(path, &PlanDocument::planned(&plan, &refusals))?;
     }
+    let terminal = if args.full { Terminal::WHOLE } else { Terminal::of_stdout() };
     print(&match args.format {
-        PlanFormat::Text => text::plan(&plan, &plan.digest(), &refusals, Terminal::of_stdout()),
+        PlanFormat::Text => text::plan(&plan, &plan.digest(), &refusals, terminal),
         PlanFormat::Json => PlanDocument::planned(&plan, &refusals).to_json(),
         PlanFormat::Markdown => markdown::plan(&plan, &refusals),
     })?;
+    if let Some(path) = &args.out {
+        let command = command_line(global, &format!("apply {}", shell_word(path)));
+        tell(&format!("\nThe plan is in {}. To carry it out:\n  {command}\n", path.display()));
+    }
     Ok(exit(&plan, args.detailed_exitcode))
 }
 

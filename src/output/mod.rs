@@ -21,6 +21,9 @@ pub struct Terminal {
 }
 
 impl Terminal {
+    /// A place without an end.
+    pub const WHOLE: Self = Self { cut: false };
+
     /// Returns what stdout is.
     #[must_use]
     pub fn of_stdout() -> Self {

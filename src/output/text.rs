@@ -18,8 +18,8 @@ use crate::plan::{
 
 pub use outcome::{members_spared, outcome, refused, waiting};
 
-/// The longest list on a terminal, in lines.
-const SHOWN: usize = 50;
+/// The longest list of accounts for one reason on a terminal, in lines.
+const SHOWN: usize = 10;
 const WIDTH: usize = 80;
 
 /// Returns the plan as text. `digest` approves it; for a saved plan it is the digest of the file.
@@ -94,19 +94,17 @@ fn actions(text: &mut String, plan: &Plan, kind: ActionKind, terminal: Terminal)
     let mut reasons: Vec<_> = of_kind.iter().map(|action| action.reason).collect();
     reasons.sort();
     reasons.dedup();
-    // Each reason gets its share, so that a long list does not hide a short one.
-    let room = if terminal.cut { SHOWN / reasons.len() } else { usize::MAX };
     for reason in reasons {
         let group: Vec<_> =
             of_kind.iter().copied().filter(|action| action.reason == reason).collect();
         let _ = writeln!(text, "  {} ({}):", reason.text(), HumanCount(group.len() as u64));
-        names(text, &group, room);
+        names(text, &group, terminal);
     }
 }
 
-/// Lists accounts, and why one is skipped.
-fn names(text: &mut String, group: &[&Action], room: usize) {
-    let shown = group.len().min(room);
+/// Lists accounts with their users, and why one is skipped.
+fn names(text: &mut String, group: &[&Action], terminal: Terminal) {
+    let shown = if terminal.cut { group.len().min(SHOWN) } else { group.len() };
     for action in &group[..shown] {
         let skipped = action.skipped.as_ref().filter(|skip| **skip != Skip::NeedsApproval);
         let note = skipped.map(|skip| format!("  {FAINT}skipped: {}{FAINT:#}", skip.why()));
@@ -114,8 +112,10 @@ fn names(text: &mut String, group: &[&Action], room: usize) {
         let since = action.since.map(|since| format!("  {FAINT}locked since {since}{FAINT:#}"));
         let _ = writeln!(
             text,
-            "    {}{}{}{}",
+            "    {} {}{}{}{}{}",
+            sign(action.kind),
             action.localpart(),
+            who(action),
             since.unwrap_or_default(),
             mark.unwrap_or_default(),
             note.unwrap_or_default()
@@ -124,10 +124,37 @@ fn names(text: &mut String, group: &[&Action], room: usize) {
     if group.len() > shown {
         let _ = writeln!(
             text,
-            "    {FAINT}and {} more{FAINT:#}",
+            "    {FAINT}and {} more (plan --full){FAINT:#}",
             HumanCount((group.len() - shown) as u64)
         );
     }
+}
+
+/// Returns what an action does for its user: gives, or takes.
+fn sign(kind: ActionKind) -> String {
+    match kind {
+        ActionKind::Activate | ActionKind::Create | ActionKind::GrantAdmin => {
+            format!("{ACTIVATE}+{ACTIVATE:#}")
+        }
+        ActionKind::Disable | ActionKind::Deactivate | ActionKind::RevokeAdmin => {
+            format!("{DISABLE}-{DISABLE:#}")
+        }
+    }
+}
+
+/// Returns name and e-mail address of the user in Keycloak, as far as they are known.
+fn who(action: &Action) -> String {
+    let mut seen = action.evidence.as_ref().into_iter().flat_map(|evidence| &evidence.keycloak);
+    let user = action.new.as_ref().map(|new| &new.user);
+    let Some(user) = user.or_else(|| seen.find_map(|answer| answer.user.user())) else {
+        return String::new();
+    };
+    let name = user.name.as_ref().map(|name| format!("  {name}")).unwrap_or_default();
+    let email = user.email.as_ref().map(|email| format!("  <{email}>")).unwrap_or_default();
+    if name.is_empty() && email.is_empty() {
+        return String::new();
+    }
+    format!("{FAINT}{name}{email}{FAINT:#}")
 }
 
 /// Shows which locked accounts will be deactivated, and when.
@@ -169,7 +196,7 @@ fn to_approve(text: &mut String, plan: &Plan, terminal: Terminal) {
             continue;
         }
         let _ = writeln!(text, "  {} ({}):", approval.text(), HumanCount(group.len() as u64));
-        names(text, &group, if terminal.cut { SHOWN } else { usize::MAX });
+        names(text, &group, terminal);
     }
     text.push_str(
         "  To keep them, add them to policy.protect. If a user was created again in\n  Keycloak, replace \

@@ -40,12 +40,18 @@ impl Order<'_> {
 
 /// Returns the command line that applies this very plan, to paste into a shell.
 pub(crate) fn command_to_go_on(global: &Global, command: &str, digest: &Digest) -> String {
+    command_line(global, &format!("{command} --approve {digest}"))
+}
+
+/// Returns a command line that works in this installation.
+pub(crate) fn command_line(global: &Global, command: &str) -> String {
+    let program = global.command.as_deref().unwrap_or("matrix-keycloak-sync");
     let config = global
         .config
         .as_ref()
         .map(|path| format!("--config {} ", shell_word(path)))
         .unwrap_or_default();
-    format!("matrix-keycloak-sync {config}{command} --approve {digest}")
+    format!("{program} {config}{command}")
 }
 
 /// Returns a path as one word of a shell.

@@ -29,7 +29,7 @@ use crate::state::{Age, State};
 use crate::writers::{MasCli, Writer, WriterError};
 
 pub(crate) use self::admins::AdminsOfMas;
-pub(crate) use self::approval::{Order, command_to_go_on, shell_word};
+pub(crate) use self::approval::{Order, command_line, command_to_go_on, shell_word};
 pub(crate) use self::confirmation::Asking;
 pub(crate) use self::pipeline::{Aim, Decision};
 pub(crate) use self::print::{print, tell, tell_the_end};

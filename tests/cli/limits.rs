@@ -129,6 +129,14 @@ async fn a_refusal_names_the_command_that_applies_this_very_plan() {
 }
 
 #[tokio::test]
+async fn printed_command_is_the_one_of_this_installation() {
+    let world = one_too_many().await;
+    let command = "docker compose run --rm sync";
+    let run = program(&world).env("MATRIX_KEYCLOAK_SYNC_COMMAND", command).run("sync").exits(3);
+    run.tells(&["  docker compose run --rm sync sync --approve sha256:"]);
+}
+
+#[tokio::test]
 async fn printed_command_names_the_configuration_with_any_path() {
     let world = one_too_many().await;
     let path =

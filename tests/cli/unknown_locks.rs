@@ -176,10 +176,9 @@ async fn activation_of_an_account_that_its_owner_has_deactivated_is_marked() {
         assert_eq!(run.actions(), ["activate bob in_group", "activate frank in_group"]);
         let why: Vec<_> = (0..2).map(|at| run.json()["actions"][at]["why"].clone()).collect();
         assert_eq!(why, [Value::Null, json!("deactivated by someone else")], "{way:?}");
-        program_by(&world, way, "")
-            .run("plan")
-            .exits(0)
-            .prints(&["    frank  (deactivated by someone else)\n"]);
+        program_by(&world, way, "").run("plan").exits(0).prints(&[
+            "    + frank  Frank Test  <frank@example.org>  (deactivated by someone else)\n",
+        ]);
         program_by(&world, way, "")
             .run("explain frank")
             .exits(0)
