@@ -216,7 +216,9 @@ fn creations(
 ) -> Result<BTreeMap<UserId, BegunCreation>, StateProblem> {
     let mut statement = connection.prepare(
         "SELECT user_id, evidence, outcome, begun, actions.ended, mas_id,
-            (SELECT min(later.started) FROM runs AS later WHERE later.id > run)
+            (SELECT later.started FROM runs AS later
+             WHERE later.id > run AND later.realm = ?1 AND later.server_name = ?2
+             ORDER BY later.id LIMIT 1)
          FROM actions JOIN runs ON id = run
          WHERE realm = ?1 AND server_name = ?2 AND action = ?3 AND begun IS NOT NULL AND failure IS NULL
          ORDER BY run, number",

@@ -1,7 +1,9 @@
 //! Runs and actions are read back, and only unreversed disables of ours count as ours.
 
 use super::*;
+use crate::model::{AccountDetail, Answer, Evidence, KeycloakPerson, Question};
 use crate::plan::DisableMode;
+use crate::planner::BegunCreation;
 
 #[test]
 fn a_run_is_read_back_as_it_was() {
@@ -276,4 +278,32 @@ fn rooms_of_an_account_stay_as_long_as_its_run() {
         .query_row("SELECT count(*) FROM rooms", [], |row| row.get(0))
         .expect("readable");
     assert_eq!(left, 0);
+}
+
+#[test]
+fn creation_that_broke_off_had_ended_when_the_next_run_of_this_realm_began() {
+    let fixture = fixture();
+    let state = fixture.open();
+    let mut creation = plan(&[(ActionKind::Create, "zoe")]);
+    creation.actions[0].evidence = Some(Evidence {
+        keycloak: vec![Answer { asked: Question::Id("z".into()), user: KeycloakPerson::Unknown }],
+        account: AccountDetail::new(user("zoe")),
+        signs: Vec::new(),
+    });
+    let run = begin(&state, &creation);
+    state.begin_action(run, 0).expect("written");
+    let attempt = || {
+        let BegunCreation { attempts, .. } = memory(&state).creations[&user("zoe")].clone();
+        attempts[0]
+    };
+    let (begun, ended) = attempt();
+    assert_eq!(ended, begun.after(Duration::from_mins(10)));
+    begin(&fixture.open_for("other", "example.org"), &plan(&[]));
+    begin(&fixture.open_for("corp", "example.com"), &plan(&[]));
+    assert_eq!(attempt(), (begun, ended));
+    begin(&state, &plan(&[]));
+    assert!(attempt().1 < ended);
+    // Only the first of the runs after it counts.
+    fixture.sql("UPDATE runs SET started = started + 3600000 WHERE id > 1");
+    assert_eq!(attempt(), (begun, ended));
 }
