@@ -171,7 +171,7 @@ fn next_stage(text: &mut String, next: NextStage) {
     if waiting > 0 {
         let _ = writeln!(
             text,
-            "\n{HEADING}Later{HEADING:#}: {} to be deactivated, because limits.max_disable has no room",
+            "\n{HEADING}Later{HEADING:#}: {} to be deactivated, because limits.max_disable or\n  limits.max_look has no room",
             counted(waiting, "account waits", "accounts wait")
         );
     }

@@ -152,9 +152,12 @@ impl<'f> Draft<'f> {
     fn let_stages_wait(&mut self) {
         let Policy { most_stages, most_rechecks, .. } = self.table.policy;
         let is_stage = |one: &ToRecheck| one.kind == ActionKind::Deactivate;
+        // What Synapse alone sets aside needs no recheck by Keycloak.
+        let is_set_aside = |one: &ToRecheck| one.ask == AskFirst::SynapseAlone;
         // A second stage never refuses a plan.
         let room = most_rechecks.map(|most| {
-            most.saturating_sub(self.to_recheck().filter(|one| !is_stage(one)).count())
+            let others = self.to_recheck().filter(|one| !is_stage(one) && !is_set_aside(one));
+            most.saturating_sub(others.count())
         });
         let Some(most) = most_stages.iter().copied().chain(room).min() else { return };
         let due =

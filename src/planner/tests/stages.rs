@@ -318,4 +318,9 @@ fn second_stages_leave_room_for_rechecking_the_other_changes() {
         Draft::new(&scene.facts, &scene.policy).to_recheck().count()
     };
     assert_eq!((rechecks(9), rechecks(3), rechecks(1)), (4, 3, 1));
+    // What Synapse alone sets aside takes no room.
+    let unknown = |account: &mut Account| account.mas = InMas::Unknown;
+    let scene = scene.user("hal").account_with("hal", ACTIVE, unknown);
+    let scene = scene.policy(|policy| policy.most_rechecks = Some(3));
+    assert_eq!(Draft::new(&scene.facts, &scene.policy).to_recheck().count(), 4);
 }
