@@ -26,6 +26,7 @@ impl Order<'_> {
         match self.approve {
             Some(approved) if self.digest.is_meant_by(approved) => Vec::new(),
             // What was approved is done already.
+            Some(_) if plan.actions.is_empty() => Vec::new(),
             Some(_) if !plan.has_changes() => limits.refuse(plan),
             Some(approved) => {
                 vec![Refusal::OtherDigest {

@@ -173,6 +173,22 @@ async fn an_approval_does_not_cover_what_was_added_since() {
 }
 
 #[tokio::test]
+async fn approval_of_what_is_done_already_is_in_step() {
+    let world = one_too_many().await;
+    // An empty group is never within the limits.
+    world.leave("m00000");
+    world.leave("m00001");
+    let digest = program(&world).run("plan --format json").json()["digest"]
+        .as_str()
+        .expect("a text")
+        .to_owned();
+    program(&world).run("sync").exits(3);
+    program(&world).run(&format!("sync --approve {digest}")).exits(0);
+    program(&world).run(&format!("sync --approve {digest}")).exits(0);
+    program(&world).run("sync").exits(3);
+}
+
+#[tokio::test]
 async fn approval_survives_changes_outside_the_plan() {
     let world = one_too_many().await;
     let digest = program(&world).run("plan --format json").json()["digest"]
