@@ -43,9 +43,10 @@ impl<'f> Directories<'f> {
         }
     }
 
-    /// Adds another list that shows which providers are up.
-    pub(super) fn and_by(&mut self, members: &'f [Member]) {
-        let shown = Self::new([], members);
+    /// Adds the providers that another list shows as up, both before and after the rechecks.
+    pub(super) fn and_by(&mut self, before: &'f [Member], after: &'f [Member]) {
+        let mut shown = Self::new([], before);
+        shown.and_after(Some(after));
         self.alive.extend(shown.alive);
         self.doubtful.retain(|link| !self.alive.contains(link));
     }

@@ -94,13 +94,16 @@ impl Session {
         let draft = AdminDraft::new(members, &of_admins.facts, &policy, rules);
         warn_of_synapse_marks(draft.marked_by_synapse());
         let accounts: Vec<_> = draft.to_recheck().collect();
-        if accounts.is_empty() && self.config.policy.protect_admins {
-            return Some(draft.no_changes(None));
-        }
-        let most = self.most_rechecks(aim);
-        let needs_members = draft.needs_directories().then_some(&reading.membership);
-        let seen = self.admins_seen(accounts, most, &of_admins, needs_members).await;
-        let changes = draft.decide(&seen);
+        let changes = if accounts.is_empty() && self.config.policy.protect_admins {
+            draft.no_changes(None)
+        } else {
+            let rechecks = self.recheck_admins(accounts, self.most_rechecks(aim), &of_admins).await;
+            let seen = match rechecks {
+                Ok(rechecks) => self.admins_seen(&draft, rechecks, &reading.membership).await,
+                Err(why) => Err(why),
+            };
+            draft.decide(&seen)
+        };
         if let Some(accounts) = first_and_more(changes.unclear()) {
             warn!(
                 "the administrator's right of {accounts} stays as it is: the evidence does not say clearly who owns the \
@@ -162,23 +165,32 @@ impl Session {
         }
     }
 
-    async fn admins_seen(
+    async fn recheck_admins(
         &self,
         accounts: Vec<ToRecheck>,
         most: usize,
         of_admins: &Reading,
-        of_members: Option<&Membership>,
+    ) -> Result<Rechecks, String> {
+        let rechecks = self.readers.recheck(accounts, most, of_admins, &Tally::default()).await;
+        rechecks.map_err(|error| in_one_line(&error))
+    }
+
+    async fn admins_seen(
+        &self,
+        draft: &AdminDraft<'_>,
+        rechecks: Rechecks,
+        membership: &Membership,
     ) -> Result<AdminsSeen, String> {
-        let tally = Tally::default();
-        let rechecks = self.readers.recheck(accounts, most, of_admins, &tally).await;
-        let rechecks = rechecks.map_err(|error| in_one_line(&error))?;
-        let members_after = match of_members {
-            Some(membership) => {
-                let members = self.readers.keycloak.members(membership, &tally).await;
-                Some(members.map_err(|error| in_one_line(&error))?.people)
+        let mut members_after = MemberList::default();
+        if draft.needs_directories(&rechecks) {
+            match self.readers.keycloak.members(membership, &Tally::default()).await {
+                Ok(members) => members_after = members.people,
+                Err(error) => warn!(
+                    "no right of a user of a directory is taken, because the members could not be read again: {}",
+                    in_one_line(&error)
+                ),
             }
-            None => None,
-        };
+        }
         let admins = self.admins_now().await.map_err(|error| in_one_line(&error))?;
         Ok(AdminsSeen { rechecks, members_after, admins })
     }

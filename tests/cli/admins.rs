@@ -55,6 +55,25 @@ async fn users_of_the_groups_are_the_administrators_with_every_writer_and_source
 }
 
 #[tokio::test]
+async fn right_of_names_that_differ_only_in_case_is_reported_if_no_other_changes() {
+    let world = started(
+        group()
+            .group("/matrix-admins")
+            .member("boss")
+            .account("boss")
+            .account("BOB")
+            .account("bob"),
+    )
+    .await;
+    world.keycloak.state().realm("corp").join("boss", "/matrix-admins");
+    for name in ["bob", "boss"] {
+        world.mas.state().user_mut(name).expect("seeded").admin = true;
+    }
+    let plan = with_admins(&world, EVERY_WAY[0], "").run("plan").exits(0);
+    plan.tells(&["the administrator's right of @bob:example.org stays as it is"]);
+}
+
+#[tokio::test]
 async fn mas_cli_alone_lists_and_changes_administrators() {
     let world = three().await;
     let run = || program(&world).file(&world, &format!("{NO_LIMITS}{ADMINS}"));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use fastrand::Rng;
 use matrix_keycloak_sync::model::{
     Account as ListedAccount, AccountDetail, Answer, Evidence, Existence, Localpart, MasAdmin,
-    Question,
+    MemberList, Question,
 };
 use matrix_keycloak_sync::plan::{Action, ActionKind, KeptReason, Plan};
 use matrix_keycloak_sync::planner::{
@@ -220,8 +220,11 @@ impl Administered {
         let now = self.world.accounts.iter().filter(|one| is_admin(one));
         let all = now.map(|one| one.localpart.to_lowercase().into()).collect();
         let now = AdminNames { all, ..AdminNames::default() };
-        let changes =
-            admin_draft.decide(&Ok(AdminsSeen { rechecks, members_after: None, admins: now }));
+        let changes = admin_draft.decide(&Ok(AdminsSeen {
+            rechecks,
+            members_after: MemberList::default(),
+            admins: now,
+        }));
         let looks = answers(of_members, &members, draft.to_recheck().collect());
         let mut plan = draft.decide(&looks);
         changes.add_to(&mut plan);

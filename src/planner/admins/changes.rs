@@ -30,8 +30,6 @@ pub struct AdminChanges {
     /// The same, and those whose names differ from another account's only in case: MAS may mean
     /// either.
     pub(super) may_be_in_office: HashSet<UserId>,
-    /// The accounts whose owners have lost the right, and whose sessions could not be ended.
-    pub(super) repeated: BTreeSet<UserId>,
     pub(super) min_admins: usize,
 }
 
@@ -66,7 +64,7 @@ impl AdminChanges {
         let kept = last.into_iter().map(|user_id| kept_as_last(&user_id));
         plan.kept.extend(kept);
         let actions = std::mem::take(&mut self.actions);
-        revoke_instead(plan, &actions, &self.repeated);
+        revoke_instead(plan, &actions);
 
         let changed: HashSet<_> =
             plan.actions.iter().map(|action| action.user_id.clone()).collect();
@@ -136,13 +134,12 @@ impl AdminChanges {
 
 /// Takes the disables out of a plan that wait for an approval, if the right of their owners is to be
 /// taken: that does not have to wait.
-fn revoke_instead(plan: &mut Plan, actions: &[Action], repeated: &BTreeSet<UserId>) {
+fn revoke_instead(plan: &mut Plan, actions: &[Action]) {
     let is_revoked = |user_id: &UserId| {
         actions.iter().any(|action| {
             action.user_id == *user_id
                 && action.kind == ActionKind::RevokeAdmin
                 && action.skipped.is_none()
-                && !repeated.contains(user_id)
         })
     };
     let before = plan.actions.len();

@@ -9,10 +9,10 @@ use std::collections::{BTreeSet, HashSet};
 use super::decision_table::{DecisionTable, Opinion};
 use super::draft::{Draft, why_not};
 use super::identity::{Holder, Identity};
-use super::policy::{AdminRules, Policy, Revoke};
+use super::policy::{AdminRules, Federation, Policy, Revoke};
 use super::second_look::{Right, SecondLook};
 use super::{AskFirst, Facts, Rechecks, ToRecheck, Verdict};
-use crate::model::{Account, MasAdmin, MemberList, UserId};
+use crate::model::{Account, Answer, KeycloakPerson, MasAdmin, Member, MemberList, UserId};
 use crate::plan::{Action, ActionKind, NotRechecked, Reason, Skip};
 pub use changes::{AdminChanges, RightAfter};
 
@@ -44,8 +44,9 @@ struct AdminChange<'f> {
 pub struct AdminsSeen {
     /// About the users of `[admins]`, as [`Rechecks`] are about the members.
     pub rechecks: Rechecks,
-    /// The members after that, if a right may be taken and there are directories.
-    pub members_after: Option<MemberList>,
+    /// The members after that, if [`AdminDraft::needs_directories`]. An empty list shows no
+    /// directory as up.
+    pub members_after: MemberList,
     /// The administrators of MAS after that.
     pub admins: AdminNames,
 }
@@ -154,11 +155,21 @@ impl<'f> AdminDraft<'f> {
 
     /// Returns whether a right may be taken from a user who may be in a directory.
     #[must_use]
-    pub fn needs_directories(&self) -> bool {
+    pub fn needs_directories(&self, rechecks: &Rechecks) -> bool {
         let Facts { providers, members, .. } = self.members.facts;
         let has_directories = providers.as_ref().is_none_or(|providers| !providers.is_empty())
             || members.iter().any(|member| member.federation_link.is_some());
-        has_directories && self.changes.iter().any(|it| it.kind == ActionKind::RevokeAdmin)
+        let may_be_in_one = |answer: &Answer| match &answer.user {
+            KeycloakPerson::Known { federation_link, .. } => federation_link.is_some(),
+            KeycloakPerson::Unknown | KeycloakPerson::OnlyRemembered { .. } => true,
+        };
+        let mut revoked = self.changes.iter().filter(|it| it.kind == ActionKind::RevokeAdmin);
+        self.table.policy.federation == Federation::Verify
+            && has_directories
+            && revoked.any(|change| {
+                let seen = rechecks.evidence(&change.account.user_id);
+                seen.is_some_and(|seen| seen.keycloak.iter().any(may_be_in_one))
+            })
     }
 
     /// Returns no change, only the administrators, so that the last ones are kept: by the list of
@@ -173,7 +184,6 @@ impl<'f> AdminDraft<'f> {
             doubtful: BTreeSet::new(),
             in_office: self.in_office(admins).collect(),
             may_be_in_office: may_be.map(|account| account.user_id.clone()).collect(),
-            repeated: self.table.facts.memory.revocations.clone(),
             min_admins: self.rules.min_admins,
         }
     }
@@ -202,8 +212,8 @@ impl<'f> AdminDraft<'f> {
         let second = SecondLook::new(&self.table, &self.identity, rechecks);
         let changes = self.changes.iter().map(|change| (change.account, &change.holder));
         // Few users are in [admins], so the members show, too, which directories are up.
-        let members_after = members_after.as_deref().unwrap_or_default();
-        let directories = second.directories(rechecks, members_after, changes);
+        let members: [&[Member]; 2] = [&self.members.facts.members, members_after];
+        let directories = second.directories(rechecks, members, changes);
         for change in &self.changes {
             let AdminChange { account, holder, kind } = change;
             let evidence = match rechecks.recheck(&account.user_id) {

@@ -174,7 +174,7 @@ impl<'f> Draft<'f> {
             .notable
             .iter()
             .filter_map(|(account, opinion)| opinion.holder().map(|holder| (*account, holder)));
-        let mut directories = second.directories(rechecks, &[], held);
+        let mut directories = second.directories(rechecks, [&[]; 2], held);
         if self.scope.is_some() {
             directories.and_before(self.table.facts.doubtful.iter().map(|provider| &**provider));
         }

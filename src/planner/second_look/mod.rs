@@ -47,12 +47,12 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         self.after.members
     }
 
-    /// Returns the directories, by the lists, by `another` list, and by the answers about the owners of
+    /// Returns the directories, by the lists, by another list before and after, and by the answers about the owners of
     /// these accounts.
     pub(super) fn directories<'h>(
         &self,
         rechecks: &'l Rechecks,
-        another: &'l [Member],
+        [before, after]: [&'l [Member]; 2],
         accounts: impl Iterator<Item = (&'f Account, &'h Holder<'f>)>,
     ) -> Directories<'l>
     where
@@ -63,7 +63,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         let known = providers.iter().flatten().chain(remembered).map(|provider| &**provider);
         let mut directories = Directories::new(known, members);
         directories.and_after(self.members_after());
-        directories.and_by(another);
+        directories.and_by(before, after);
         for (account, holder) in accounts {
             let Some(seen) = rechecks.evidence(&account.user_id) else { continue };
             let contradicts = self.contradicts(account, holder, seen);

@@ -72,8 +72,9 @@ impl Scene {
             now.map_or_else(listed, |now| now.iter().map(|name| (*name).into()).collect());
         let shut = self.shut_now.iter().map(|name| (*name).into()).collect();
         let admins = AdminNames { all: admins, shut };
-        let members_after = Some(self.admin_members_after.as_ref().unwrap_or(&self.facts.members));
-        let members_after = members_after.filter(|_| admin_draft.needs_directories()).cloned();
+        let members_after = self.admin_members_after.as_ref().unwrap_or(&self.facts.members);
+        let is_needed = admin_draft.needs_directories(&rechecks);
+        let members_after = if is_needed { members_after.clone() } else { MemberList::default() };
         Some(admin_draft.decide(&Ok(AdminsSeen { rechecks, members_after, admins })))
     }
 
@@ -264,6 +265,22 @@ fn right_whose_sessions_may_be_open_is_taken_again() {
 }
 
 #[test]
+fn right_is_taken_before_a_disable_waits_for_an_approval() {
+    // Bob has no user in Keycloak, and nothing ever tied his account to one.
+    let mut scene = both().seen("bob", KeycloakPerson::Unknown);
+    scene.facts.members.remove(&"b".into());
+    scene.policy.protect_admins = false;
+    assert_eq!(changes(&scene).0, ["+ada", "-bob"]);
+    // The last run began to take it, and it is not known how far it came.
+    let bob = Localpart::from("bob").on(&scene.facts.server_name);
+    scene.facts.memory.revocations.insert(bob);
+    assert_eq!(changes(&scene).0, ["+ada", "-bob"]);
+    scene.facts.accounts[1].mas_admin = MasAdmin::No;
+    scene.facts.accounts[1].admin = false;
+    assert_eq!(changes(&scene).0, ["+ada", "-bob"]);
+}
+
+#[test]
 fn user_who_was_disabled_after_the_list_gets_no_right() {
     let scene = both().seen_as("ada", known(false, true, None));
     assert_eq!(changes(&scene).0, ["-bob"]);
@@ -309,6 +326,36 @@ fn directory_that_goes_down_after_the_members_were_listed_keeps_the_right() {
     let mut down = with_ldap(&known(false, false, Some("ldap")));
     down.admin_members_after = Some(MemberList::from(Vec::new()));
     assert_eq!((changes(&down).0, down.plan().doubtful.len()), (vec!["+ada".to_owned()], 1));
+}
+
+#[test]
+fn directory_that_comes_back_after_the_look_keeps_the_right() {
+    let mut down = with_ldap(&known(false, false, Some("ldap")));
+    let alive = std::mem::take(&mut down.facts.members);
+    let gone = alive.iter().filter(|member| member.federation_link.is_none()).cloned();
+    down.facts.members = gone.collect::<Vec<_>>().into();
+    down.admin_members_after = Some(alive);
+    assert_eq!((admin_changes(&down), down.plan().doubtful.len()), (vec!["+ada".to_owned()], 1));
+}
+
+#[test]
+fn members_are_only_read_again_for_users_who_may_be_in_a_directory() {
+    let needs = |scene: &Scene| {
+        let draft = Draft::new(&scene.facts, &scene.policy);
+        let (mut view, policy) = (scene.clone(), scene.policy.of_admins());
+        view.facts.members = scene.admins.clone().expect("configured");
+        view.people.extend(scene.admin_people.clone());
+        let rules = scene.policy.admins.expect("configured");
+        let admins = AdminDraft::new(&draft, &view.facts, &policy, rules);
+        let answers = admins.to_recheck().map(|it| (it.user_id.clone(), view.recheck(&it)));
+        admins
+            .needs_directories(&Rechecks::Taken { answers: answers.collect(), members_after: None })
+    };
+    let of_ldap = with_ldap(&known(true, false, Some("ldap")));
+    assert!(needs(&of_ldap) && needs(&with_ldap(&KeycloakPerson::Unknown)));
+    assert!(!needs(&with_ldap(&known(true, false, None))));
+    let trusted = of_ldap.policy(|policy| policy.federation = Federation::Trust);
+    assert!(!needs(&trusted));
 }
 
 #[test]
