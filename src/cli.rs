@@ -41,10 +41,10 @@ pub struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Log more on stderr; -vv logs every request
-    #[arg(short, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
     /// Log only errors on stderr
-    #[arg(short, global = true)]
+    #[arg(short, long, global = true)]
     pub quiet: bool,
     /// Format of the log on stderr
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
