@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, SavedPlanProblem};
 use crate::files;
 use crate::model::Word as _;
+use crate::output::text::{Head, PlanView};
 use crate::output::{Terminal, text};
 use crate::plan::{
     Action, ActionKind, Digest, KeptReason, OutcomeKind, PLAN_VERSION, Plan, RunCommand,
@@ -41,7 +42,14 @@ pub async fn apply(
     let still_holds = what_still_holds(session, saved.actions, Aim::write(order.approve));
     let mut plan = run.unless_stopped(still_holds).await?;
 
-    print(&text::plan(&plan, &order.digest, &[], Terminal::of_stdout()))?;
+    let view = PlanView {
+        head: &Head::new("Saved plan", &session.config),
+        plan: &plan,
+        digest: &order.digest,
+        refusals: &[],
+        next: &[],
+    };
+    print(&text::plan(&view, Terminal::of_stdout()))?;
     if !run.check(&order, global, &mut plan)?.is_empty() {
         return Ok(Exit::Refused);
     }

@@ -5,7 +5,7 @@ use crate::doctor::{Status, examine, examine_mapping};
 use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::doctor as output;
+use crate::output::{Terminal, doctor as output};
 use crate::readers::Tallies;
 use crate::session::{Session, print};
 
@@ -23,7 +23,7 @@ pub async fn doctor(
     let mut report = session.progress.reading(&tallies, examining).await;
     examine_mapping(&mut report, &session.config, &session.readers, session.state.as_ref()).await;
     print(&match args.format {
-        DoctorFormat::Text => output::text(&report),
+        DoctorFormat::Text => output::text(&report, Terminal::of_stdout()),
         DoctorFormat::Json => output::json(&report),
     })?;
     let fails =

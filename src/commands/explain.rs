@@ -10,11 +10,12 @@ use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::model::{Account, KeycloakId, Localpart, Member, UserId};
+use crate::output::Terminal;
 use crate::output::explain as text;
 use crate::output::explain::{AskedFor, Explained, InKeycloak};
 use crate::planner::{Facts, Rechecks, Verdict};
 use crate::readers::{ReadError, Reading, ServerAnswers};
-use crate::session::{AdminsOfMas, Aim, Decision, Session, command_to_go_on, print};
+use crate::session::{AdminsOfMas, Aim, Decision, Session, command_to_go_on, page};
 use crate::state::{ActionRow, RunId};
 use wanted::{Subject, Wanted};
 
@@ -49,7 +50,7 @@ pub async fn explain(
         .then(|| command_to_go_on(global, "sync", &decision.into_plan().digest()));
     let exit = exit(&accounts);
     let is_wanted = |member: &&Member| subject.is_member(member);
-    print(&text::person(&text::KnownFacts {
+    let known = text::KnownFacts {
         wanted: wanted.name(),
         config: &session.config,
         membership: &reading.membership,
@@ -61,7 +62,8 @@ pub async fn explain(
         past: past(&session, &accounts)?,
         approve,
         accounts,
-    }))?;
+    };
+    page(&text::person(&known, Terminal::of_stdout()))?;
     Ok(exit)
 }
 

@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::model::{Localpart, ServerName, UserId};
 use crate::output::history as output;
-use crate::session::{print, state_file};
+use crate::session::{page, print, state_file};
 use crate::state::{RunFilter, RunId, State};
 
 /// Lists the runs of the state file, or the actions of one run, without asking any server.
@@ -37,7 +37,10 @@ pub fn history(
             }
         }
     };
-    print(&told)?;
+    match args.format {
+        SyncFormat::Text => page(&told)?,
+        SyncFormat::Json => print(&told)?,
+    }
     Ok(Exit::InStep)
 }
 

@@ -7,9 +7,12 @@ use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files;
+use crate::output::text::{Head, NextStep, PlanView};
 use crate::output::{Terminal, markdown, text};
-use crate::plan::{Plan, PlanDocument};
-use crate::session::{Aim, Session, command_line, print, shell_word, tell};
+use crate::plan::{ActionKind, Plan, PlanDocument, Refusal};
+use crate::session::{
+    AdminsOfMas, Session, command_line, command_to_go_on, page, print, shell_word, tell,
+};
 
 /// Shows what would change.
 pub async fn plan(
@@ -18,22 +21,53 @@ pub async fn plan(
     surroundings: &Surroundings,
 ) -> Result<Exit, Failure> {
     let session = Session::new(global, surroundings)?;
-    let plan = session.plan(Aim::Show).await?;
+    let (plan, admins) = session.plan_to_show().await?;
     let refusals = session.config.limits.refuse(&plan);
     if let Some(path) = &args.out {
         save(path, &PlanDocument::planned(&plan, &refusals))?;
     }
-    let terminal = if args.full { Terminal::WHOLE } else { Terminal::of_stdout() };
-    print(&match args.format {
-        PlanFormat::Text => text::plan(&plan, &plan.digest(), &refusals, terminal),
-        PlanFormat::Json => PlanDocument::planned(&plan, &refusals).to_json(),
-        PlanFormat::Markdown => markdown::plan(&plan, &refusals),
-    })?;
+    match args.format {
+        PlanFormat::Text => {
+            let terminal = Terminal::of_stdout();
+            let view = PlanView {
+                head: &Head::new("Plan", &session.config),
+                plan: &plan,
+                digest: &plan.digest(),
+                refusals: &refusals,
+                next: &next_steps(global, &plan, &refusals, admins),
+            };
+            page(&text::plan(&view, if args.full { terminal.whole() } else { terminal }))?;
+        }
+        PlanFormat::Json => print(&PlanDocument::planned(&plan, &refusals).to_json())?,
+        PlanFormat::Markdown => print(&markdown::plan(&plan, &refusals))?,
+    }
     if let Some(path) = &args.out {
         let command = command_line(global, &format!("apply {}", shell_word(path)));
         tell(&format!("\nThe plan is in {}. To carry it out:\n  {command}\n", path.display()));
     }
     Ok(exit(&plan, args.detailed_exitcode))
+}
+
+/// Returns the commands that carry out the plan.
+fn next_steps(
+    global: &Global,
+    plan: &Plan,
+    refusals: &[Refusal],
+    admins: AdminsOfMas,
+) -> Vec<NextStep> {
+    let mut steps = Vec::new();
+    let is_within_limits = refusals.is_empty();
+    if is_within_limits && plan.to_apply().any(|action| action.approval.is_none()) {
+        let command = command_line(global, "sync");
+        steps.push(NextStep::new("To apply what is within the limits", command));
+    }
+    // An approval of unknown administrators could disable them.
+    let disables = || plan.of_kind(ActionKind::Disable).next().is_some();
+    if plan.has_changes() && (admins == AdminsOfMas::Known || !disables()) {
+        let command = command_to_go_on(global, "sync", &plan.digest());
+        steps.push(NextStep::new("To apply exactly this plan, above the limits", command));
+    }
+    steps
 }
 
 fn exit(plan: &Plan, detailed: bool) -> Exit {

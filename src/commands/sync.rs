@@ -12,6 +12,7 @@ use crate::error_chain::in_one_line;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::metrics::{RunKind, metrics};
+use crate::output::text::{Head, PlanView};
 use crate::output::{Terminal, text};
 use crate::plan::{Outcome, Plan, PlanDocument, RunCommand, RunResult, Skip};
 use crate::session::{Aim, Asking, Order, Writing, command_to_go_on, print, tell};
@@ -80,7 +81,14 @@ async fn run(
         undoes: None,
     };
     if args.format == SyncFormat::Text {
-        print(&text::plan(&plan, &order.digest, &[], Terminal::of_stdout()))?;
+        let view = PlanView {
+            head: &Head::new("Plan", &run.session.config),
+            plan: &plan,
+            digest: &order.digest,
+            refusals: &[],
+            next: &[],
+        };
+        print(&text::plan(&view, Terminal::of_stdout()))?;
     }
     let refusals = run.check(&order, global, &mut plan)?;
     if !refusals.is_empty() {
@@ -99,6 +107,6 @@ async fn run(
 fn say_what_waits(global: &Global, plan: &Plan, outcomes: &[Outcome]) {
     if plan.actions.iter().any(|action| action.skipped == Some(Skip::NeedsApproval)) {
         let command = command_to_go_on(global, "sync", &plan.digest_after(outcomes));
-        tell(&text::waiting(plan, &command));
+        tell(&text::waiting(plan, &command, Terminal::of_stderr()));
     }
 }

@@ -5,6 +5,7 @@ use crate::cli::{Global, SyncFormat, UndoArgs};
 use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::text::{Head, PlanView};
 use crate::output::{Terminal, history, text};
 use crate::plan::{Action, ActionKind, Plan, RunCommand, Skip};
 use crate::planner::{PlanScope, Undo, Undone};
@@ -28,7 +29,7 @@ pub async fn undo(
         if args.yes {
             plan.include_members();
         }
-        show(&plan, state, id)?;
+        show(&session, &plan, state, id)?;
         return Ok(Exit::InStep);
     }
     let run = Writing::begin(global, surroundings)?;
@@ -39,7 +40,7 @@ pub async fn undo(
     if args.yes {
         plan.include_members();
     }
-    show(&plan, state, id)?;
+    show(session, &plan, state, id)?;
     let asking = Asking::unless(args.yes || args.approve.is_some());
     if asking.include_members(&plan) {
         plan.include_members();
@@ -61,7 +62,8 @@ pub async fn undo(
     let (_, exit) = run.finish(&order, &plan, SyncFormat::Text).await?;
     let members = plan.actions.iter().filter(|action| action.skipped == Some(Skip::Member)).count();
     if members > 0 {
-        tell(&text::members_spared(members, &command_to_go_on(global, &order.line, &order.digest)));
+        let command = command_to_go_on(global, &order.line, &order.digest);
+        tell(&text::members_spared(members, &command, Terminal::of_stderr()));
     }
     Ok(exit)
 }
@@ -74,12 +76,19 @@ fn of_run(session: &Session, id: RunId) -> Result<(&State, Vec<Undone>), Failure
 }
 
 /// Prints the plan, and what it cannot bring back.
-fn show(plan: &Plan, state: &State, id: RunId) -> Result<(), Failure> {
-    print(&text::plan(plan, &plan.digest(), &[], Terminal::of_stdout()))?;
+fn show(session: &Session, plan: &Plan, state: &State, id: RunId) -> Result<(), Failure> {
+    let view = PlanView {
+        head: &Head::new(format!("Plan to undo run {id}"), &session.config),
+        plan,
+        digest: &plan.digest(),
+        refusals: &[],
+        next: &[],
+    };
+    print(&text::plan(&view, Terminal::of_stdout()))?;
     let was_deactivated =
         |action: &Action| action.kind == ActionKind::Activate && action.before.deactivated;
     if plan.to_apply().any(was_deactivated) {
-        print(history::WHAT_CANNOT_COME_BACK)?;
+        print(&history::what_cannot_come_back(Terminal::of_stdout()))?;
         print(&rooms(state, id, plan)?)?;
     }
     Ok(())

@@ -1,42 +1,56 @@
 //! Prints the findings of `doctor`: text by server, JSON with one entry per check.
 
-use std::fmt::Write as _;
-
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use super::{DISABLE, FAINT, HEADING};
+use super::{CHANGE, DISABLE, FAINT, HEADING, Page, Terminal};
 use crate::doctor::{Area, Check, Report, Section, Status};
 use crate::model::to_json;
 use crate::phrases;
 
-const WIDTH: usize = 80;
 /// The column at which the text of a check starts.
 const INDENT: usize = 11;
-const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const OK: Style = AnsiColor::Green.on_default();
 
-/// Returns the text: grouped by server, wrapped, with a word for each status, so that nothing
-/// depends on colour.
+/// Returns the text: grouped by server, with a word for each status, so that nothing depends on
+/// colour.
 #[must_use]
-pub fn text(report: &Report) -> String {
-    let mut text = String::new();
-    for section in &report.sections {
-        let gap = if text.is_empty() { "" } else { "\n" };
+pub fn text(report: &Report, terminal: Terminal) -> String {
+    let mut page = Page::new(terminal);
+    for (number, section) in report.sections.iter().enumerate() {
+        if number > 0 {
+            page.gap();
+        }
         let at = if section.at.is_empty() { String::new() } else { format!(" ({})", section.at) };
-        let _ = writeln!(text, "{gap}{HEADING}{}{HEADING:#}{at}", title(section.area));
-        checks(&mut text, section);
+        page.line(format_args!("{HEADING}{}{HEADING:#}{at}", title(section.area)));
+        checks(&mut page, section);
     }
     let counted = |status| report.count(status);
-    let _ = writeln!(
-        text,
-        "\n{HEADING}Checked:{HEADING:#} {} ok, {}, {}, {} skipped; nothing was changed",
+    page.gap();
+    page.line(format_args!(
+        "{HEADING}Checked:{HEADING:#} {} ok, {}, {}, {} skipped; nothing was changed",
         counted(Status::Ok),
         phrases::counted(counted(Status::Warning), "warning", "warnings"),
         phrases::counted(counted(Status::Problem), "problem", "problems"),
         counted(Status::Skipped),
-    );
-    text
+    ));
+    problems(&mut page, report);
+    page.into_text()
+}
+
+/// Repeats the problems, which may have scrolled away.
+fn problems(page: &mut Page, report: &Report) {
+    if report.count(Status::Problem) == 0 {
+        return;
+    }
+    page.gap();
+    page.line(format_args!("{DISABLE}Problems{DISABLE:#}"));
+    for section in &report.sections {
+        for check in section.checks.iter().filter(|check| check.status == Status::Problem) {
+            let found = check.found.lines().next().unwrap_or_default();
+            page.entry(2, '-', format_args!("{}, {}: {found}", title(section.area), check.name));
+        }
+    }
 }
 
 fn title(area: Area) -> &'static str {
@@ -49,7 +63,7 @@ fn title(area: Area) -> &'static str {
     }
 }
 
-fn checks(text: &mut String, section: &Section) {
+fn checks(page: &mut Page, section: &Section) {
     let mut rest = section.checks.as_slice();
     while let Some((first, after)) = rest.split_first() {
         // Checks skipped for the same reason share a line.
@@ -62,43 +76,31 @@ fn checks(text: &mut String, section: &Section) {
         let names: Vec<_> = rest[..=more].iter().map(|check| check.name).collect();
         let (word, style) = match first.status {
             Status::Ok => ("ok", OK),
-            Status::Warning => ("warning", WARNING),
+            Status::Warning => ("warning", CHANGE),
             Status::Problem => ("PROBLEM", DISABLE),
             Status::Skipped => ("skipped", FAINT),
         };
-        let body = wrapped(&format!("{}: {}", names.join(", "), first.found));
-        let _ = writeln!(text, "  {style}{word:<7}{style:#}  {}", body.trim_start());
+        let begin = format!("  {style}{word:<7}{style:#}  ");
+        block(page, &begin, &format!("{}: {}", names.join(", "), first.found));
         if let Some(fix) = &first.fix {
-            let _ = writeln!(text, "{}", wrapped(&format!("fix: {fix}")));
+            block(page, &" ".repeat(INDENT), &format!("fix: {fix}"));
         }
         rest = &after[more..];
     }
 }
 
-/// Wraps text at 80 columns, with the indentation of a check. A line that begins with a blank stays
-/// as it is.
-fn wrapped(text: &str) -> String {
+/// Adds text with the indentation of a check. A line that begins with a blank, such as YAML to paste,
+/// stays whole.
+fn block(page: &mut Page, begin: &str, text: &str) {
     let margin = " ".repeat(INDENT);
-    let mut lines: Vec<String> = Vec::new();
-    for line in text.lines() {
+    for (number, line) in text.lines().enumerate() {
+        let begin = if number == 0 { begin } else { &margin };
         if line.starts_with(' ') {
-            lines.push(format!("{margin}{line}"));
-            continue;
+            page.verbatim(format_args!("{begin}{line}"));
+        } else {
+            page.hanging(begin, INDENT, line);
         }
-        let mut current = margin.clone();
-        for word in line.split_whitespace() {
-            let is_empty = current.len() == INDENT;
-            if !is_empty && current.chars().count() + 1 + word.chars().count() > WIDTH {
-                lines.push(std::mem::replace(&mut current, margin.clone()));
-            }
-            if current.len() > INDENT {
-                current.push(' ');
-            }
-            current.push_str(word);
-        }
-        lines.push(current);
     }
-    lines.join("\n")
 }
 
 #[derive(Serialize)]
@@ -169,6 +171,7 @@ mod tests {
 
     #[test]
     fn it_is_wrapped_and_checks_skipped_for_the_same_reason_share_a_line() {
+        let eighty = Terminal { width: Some(80), ..Terminal::WHOLE };
         let expected = "\
 Keycloak (https://sso.example.org/)
   ok       reachable: Keycloak answers
@@ -180,8 +183,12 @@ Keycloak (https://sso.example.org/)
   skipped  group, members: there is no token
 
 Checked: 1 ok, 0 warnings, 1 problem, 2 skipped; nothing was changed
+
+Problems
+  - Keycloak, token: Keycloak: POST https://sso.example.org/realms/corp/token:
+      gave no token: invalid_grant
 ";
-        assert_eq!(anstream::adapter::strip_str(&text(&report())).to_string(), expected);
+        assert_eq!(anstream::adapter::strip_str(&text(&report(), eighty)).to_string(), expected);
     }
 
     #[test]

@@ -4,19 +4,26 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::{FAINT, HEADING};
+use super::{FAINT, HEADING, Page, Terminal};
 use crate::model::{Room, ServerText, Word as _, to_json};
 use crate::phrases::counted;
 use crate::plan::RunResult;
 use crate::state::{ActionRow, INTERRUPTED, RunRow};
 
-/// The text before a deactivation is undone.
-pub const WHAT_CANNOT_COME_BACK: &str = "
-Activated users can log in again, but a deactivation is not reversed completely:
-they left every room and have to be invited again, and their e-mail addresses are
-gone. Accounts still outside the group are disabled again by the next sync: add the
-users to the group, or the accounts to policy.protect.
-";
+/// Returns the text before a deactivation is undone.
+#[must_use]
+pub fn what_cannot_come_back(terminal: Terminal) -> String {
+    let mut page = Page::new(terminal);
+    page.gap();
+    page.hanging(
+        "",
+        0,
+        "Activated users can log in again, but a deactivation is not reversed completely: they left every room and have \
+         to be invited again, and their e-mail addresses are gone. Accounts still outside the group are disabled again \
+         by the next sync: add the users to the group, or the accounts to policy.protect.",
+    );
+    page.into_text()
+}
 
 /// Returns the runs as text, one per line, the newest first.
 #[must_use]

@@ -32,18 +32,34 @@ fn counts(text: &mut String, plan: &Plan) {
     let summary = plan.summary();
     let _ = write!(
         text,
-        "## Matrix accounts of {}\n\n{} in the group, {}.\n\n\
-         | activate | disable | unchanged | kept | not registered |\n| --: | --: | --: | --: | --: |\n\
-         | {} | {} | {} | {} | {} |\n",
+        "## Matrix accounts of {}\n\n{} in the group, {}.\n\n",
         escaped(&plan.server_name),
         counted(plan.read.members, "member", "members"),
         counted(plan.read.accounts, "account", "accounts"),
-        summary.activate,
-        summary.disable,
-        summary.unchanged,
-        summary.kept,
-        summary.not_registered,
     );
+    let usual = [("activate", summary.activate), ("disable", summary.disable)];
+    let rare = [
+        ("create", summary.create),
+        ("deactivate", summary.deactivate),
+        ("grant", summary.grant_admin),
+        ("revoke", summary.revoke_admin),
+    ];
+    let rest = [
+        ("unchanged", summary.unchanged),
+        ("kept", summary.kept),
+        ("not registered", summary.not_registered),
+    ];
+    let rare = rare.into_iter().filter(|(_, count)| *count > 0);
+    let columns: Vec<_> = usual.into_iter().chain(rare).chain(rest).collect();
+    let row = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+    text.push_str(&row(columns.iter().map(|(name, _)| (*name).to_owned()).collect()));
+    text.push_str(&row(vec!["--:".to_owned(); columns.len()]));
+    text.push_str(&row(columns.iter().map(|(_, count)| count.to_string()).collect()));
+    if plan.loses_rooms() {
+        text.push_str(
+            "\n**Deactivation is for good**: rooms and e-mail addresses are lost, and `undo` does not bring them back.\n",
+        );
+    }
 }
 
 /// Adds why a sync would refuse the plan.
@@ -62,7 +78,7 @@ fn actions(text: &mut String, actions: &[Action]) {
     if actions.is_empty() {
         return;
     }
-    text.push_str("\n| action | account | reason |\n| --- | --- | --- |\n");
+    text.push_str("\n| action | account | user | reason |\n| --- | --- | --- | --- |\n");
     for action in actions.iter().take(SHOWN) {
         let verb = match action.kind {
             ActionKind::Activate | ActionKind::Create => action.kind.word().to_owned(),
@@ -79,7 +95,8 @@ fn actions(text: &mut String, actions: &[Action]) {
         let user_id = escaped(&action.user_id);
         let _ = writeln!(
             text,
-            "| {verb} | {user_id} | {}{}{}{} |",
+            "| {verb} | {user_id} | {} | {}{}{}{} |",
+            user(action),
             action.reason.text(),
             mark.unwrap_or_default(),
             approval.unwrap_or_default(),
@@ -89,6 +106,13 @@ fn actions(text: &mut String, actions: &[Action]) {
     if actions.len() > SHOWN {
         let _ = writeln!(text, "\nand {}", counted(actions.len() - SHOWN, "more", "more"));
     }
+}
+
+/// Returns name and e-mail address of the user in Keycloak, as far as they are known.
+fn user(action: &Action) -> String {
+    let Some(user) = action.owner_or_new() else { return String::new() };
+    let known = [user.name.as_ref(), user.email.as_ref()].into_iter().flatten();
+    known.map(escaped).collect::<Vec<_>>().join(", ")
 }
 
 /// Adds why accounts are kept, and how many.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use indicatif::HumanCount;
 
-use super::{FAINT, HEADING};
+use super::{FAINT, HEADING, Page};
 use crate::phrases::counted;
 use crate::plan::Unverified;
 
@@ -15,29 +15,26 @@ const COMMANDS: usize = 5;
 const COMMANDS_IN_MARKDOWN: usize = 1000;
 
 /// Adds them to the plan for a terminal.
-pub(super) fn text(text: &mut String, unverified: &Unverified) {
+pub(super) fn text(page: &mut Page, unverified: &Unverified) {
     let count = unverified.accounts.len();
     if count == 0 {
         return;
     }
     let accounts = counted(count, "account", "accounts");
-    let _ = writeln!(
-        text,
-        "\n{HEADING}Shut out by Synapse, perhaps not by MAS{HEADING:#}: {accounts} outside the group"
-    );
-    text.push_str(
-        "  Only MAS keeps users out, and its state is unknown without [writer.mas_api].\n  Each of these makes \
-         sure, and is harmless if MAS keeps the user out already:\n",
-    );
+    page.gap();
+    page.line(format_args!(
+        "{HEADING}Shut out by Synapse, perhaps not by MAS{HEADING:#}: {accounts} outside the group"
+    ));
+    page.line("  Only MAS keeps users out, and its state is unknown without [writer.mas_api].");
+    page.line("  Each of these makes sure, and is harmless if MAS keeps the user out already:");
     for command in unverified.commands().take(COMMANDS) {
-        let _ = writeln!(text, "    {command}");
+        page.verbatim(format_args!("    {command}"));
     }
     if count > COMMANDS {
         let more = HumanCount((count - COMMANDS) as u64);
-        let _ = writeln!(
-            text,
+        page.line(format_args!(
             "    {FAINT}and {more} more (unverified in `plan --format json`){FAINT:#}"
-        );
+        ));
     }
 }
 

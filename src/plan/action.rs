@@ -194,6 +194,12 @@ impl Action {
         known.find_map(|answer| answer.user.user())
     }
 
+    /// Returns the Keycloak user, also of an account to be created.
+    #[must_use]
+    pub fn owner_or_new(&self) -> Option<&KeycloakUser> {
+        self.new.as_ref().map(|new| &new.user).or_else(|| self.owner())
+    }
+
     /// Returns the localpart of the account.
     #[must_use]
     pub fn localpart(&self) -> &Localpart {

@@ -39,6 +39,13 @@ impl Digest {
 }
 
 impl Digest {
+    /// Returns the first digits, which are enough to approve the plan.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        let digits = self.0.strip_prefix("sha256:").unwrap_or(&self.0);
+        digits.get(..FEWEST_DIGITS).unwrap_or(digits)
+    }
+
     /// Returns whether an approval names this digest.
     #[must_use]
     pub fn is_meant_by(&self, approved: &ApprovedDigest) -> bool {
@@ -94,6 +101,7 @@ mod tests {
     #[test]
     fn eight_digits_name_a_digest_and_fewer_do_not() {
         let digest = Digest::from("sha256:0123456789abcdef".to_owned());
+        assert_eq!(digest.short(), "01234567");
         for (text, is_meant) in [
             ("sha256:0123456789abcdef", Some(true)),
             ("01234567", Some(true)),

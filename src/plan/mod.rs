@@ -201,7 +201,7 @@ impl Plan {
     }
 
     /// Returns the actions that an approval of this plan covers.
-    fn in_digest(&self) -> impl Iterator<Item = &Action> {
+    pub fn in_digest(&self) -> impl Iterator<Item = &Action> {
         self.actions.iter().filter(|action| action.is_in_digest())
     }
 
@@ -262,6 +262,15 @@ impl Plan {
     #[must_use]
     pub fn has_changes(&self) -> bool {
         self.in_digest().next().is_some()
+    }
+
+    /// Returns whether accounts are to be deactivated, which loses their rooms and e-mail addresses.
+    #[must_use]
+    pub fn loses_rooms(&self) -> bool {
+        self.in_digest().any(|action| match action.kind {
+            ActionKind::Disable => self.disable == DisableMode::Deactivate,
+            kind => kind == ActionKind::Deactivate,
+        })
     }
 
     /// Returns whether only actions that wait for an approval are left.

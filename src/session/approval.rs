@@ -1,12 +1,14 @@
 //! The yes of an administrator: which plan it is for, and the command that gives it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::cli::Global;
+use crate::output::text::Stale;
 use crate::plan::{ApprovedDigest, Digest, Plan, Refusal, RunCommand};
 use crate::planner::Limits;
 use crate::shell;
-use crate::state::RunId;
+use crate::state::{RunId, State, StateError};
 
 /// What an administrator has ordered: a plan to be carried out by a command.
 pub(crate) struct Order<'a> {
@@ -20,6 +22,25 @@ pub(crate) struct Order<'a> {
 }
 
 impl Order<'_> {
+    /// Returns what is different from the approved plan, if that was recorded.
+    pub(super) fn stale(
+        &self,
+        plan: &Plan,
+        state: Option<&State>,
+    ) -> Result<Option<Stale>, StateError> {
+        let (Some(approved), Some(state)) = (self.approve, state) else { return Ok(None) };
+        if self.digest.is_meant_by(approved) {
+            return Ok(None);
+        }
+        let Some(before) = state.approved(approved)? else { return Ok(None) };
+        let now = plan.in_digest().map(|action| (action.kind, action.localpart().clone()));
+        let now: BTreeSet<_> = now.collect();
+        Ok(Some(Stale {
+            new: now.difference(&before).cloned().collect(),
+            gone: before.difference(&now).cloned().collect(),
+        }))
+    }
+
     /// Returns why a plan may not be applied: it exceeds a limit, or the approval is for another
     /// plan. The right approval lifts every limit for this run.
     pub(super) fn refusals(&self, plan: &Plan, limits: &Limits) -> Vec<Refusal> {
@@ -41,7 +62,7 @@ impl Order<'_> {
 
 /// Returns the command line that applies this very plan, to paste into a shell.
 pub(crate) fn command_to_go_on(global: &Global, command: &str, digest: &Digest) -> String {
-    command_line(global, &format!("{command} --approve {digest}"))
+    command_line(global, &format!("{command} --approve {}", digest.short()))
 }
 
 /// Returns a command line that works in this installation.

@@ -64,6 +64,14 @@ impl Session {
         self.plan_of(&reading, None, aim).await
     }
 
+    /// Makes a plan that is only shown, and returns whether administrators are known.
+    pub(crate) async fn plan_to_show(&self) -> Result<(Plan, AdminsOfMas), Failure> {
+        let reading = self.read().await?;
+        let decision = self.decide(&reading, None, Aim::Show).await?;
+        let admins = decision.admins;
+        Ok((self.finish_plan(decision, &reading, None), admins))
+    }
+
     /// Makes a plan about all accounts, or about a few.
     pub(crate) async fn plan_of(
         &self,
@@ -71,13 +79,23 @@ impl Session {
         scope: Option<&PlanScope>,
         aim: Aim,
     ) -> Result<Plan, Failure> {
-        let mut plan = self.decide(reading, scope, aim).await?.into_plan();
+        let decision = self.decide(reading, scope, aim).await?;
+        Ok(self.finish_plan(decision, reading, scope))
+    }
+
+    fn finish_plan(
+        &self,
+        decision: Decision<'_>,
+        reading: &Reading,
+        scope: Option<&PlanScope>,
+    ) -> Plan {
+        let mut plan = decision.into_plan();
         self.config.limits.defer_stages(&mut plan, Past::default());
         if scope.is_none() {
             metrics().plan(&plan);
         }
         warn_of_doubts(&reading.facts, &plan);
-        Ok(plan)
+        plan
     }
 
     /// Rechecks and decides.

@@ -71,7 +71,8 @@ impl Writing {
         }
         if !refusals.is_empty() {
             let command = command_to_go_on(global, &order.line, &order.digest);
-            tell(&text::refused(&refusals, plan, &command));
+            let stale = order.stale(plan, self.session.state.as_ref())?;
+            tell(&text::refused(&refusals, plan, stale.as_ref(), &command, Terminal::of_stderr()));
             self.refused(order.command, plan, &refusals)?;
         }
         Ok(refusals)

@@ -1,8 +1,8 @@
 //! Reads runs and their actions, for `history`, `undo` and `explain`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Row, params};
+use rusqlite::{OptionalExtension as _, Row, params};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
@@ -10,9 +10,10 @@ use super::columns::{from_json, user_id, word, word_if_any};
 use super::error::StateProblem;
 use super::runs::{HarmlessFailure, RunId};
 use super::{Namespace, State, StateError};
-use crate::model::{AccountState, Room, ServerText, Timestamp, UserId, Word as _};
+use crate::model::{AccountState, Localpart, Room, ServerText, Timestamp, UserId, Word as _};
 use crate::plan::{
-    ActionKind, DisableMode, OutcomeKind, Reason, RunCommand, RunResult, WriterKind,
+    ActionKind, ApprovedDigest, DisableMode, OutcomeKind, Reason, RunCommand, RunResult,
+    SavedAction, SavedPlan, WriterKind,
 };
 use crate::planner::{Progress, Since, Undone};
 
@@ -158,6 +159,31 @@ impl State {
             let plan: Value = from_json(&plan)?;
             let refused = plan["refused"].as_array().into_iter().flatten();
             Ok(refused.filter_map(Value::as_str).map(ServerText::from).collect())
+        };
+        read().map_err(|problem: StateProblem| self.error(problem))
+    }
+
+    /// Returns what the newest recorded plan with this digest was to change, if there is one.
+    pub fn approved(
+        &self,
+        digest: &ApprovedDigest,
+    ) -> Result<Option<BTreeSet<(ActionKind, Localpart)>>, StateError> {
+        let Namespace { realm, server_name } = &self.namespace;
+        let (digest, connection) = (digest.to_string(), self.lock());
+        let read = || {
+            let plan: Option<String> = connection
+                .query_row(
+                    "SELECT plan FROM runs WHERE realm = ?1 AND server_name = ?2
+                        AND substr(digest, 1, length(?3)) = ?3 ORDER BY id DESC LIMIT 1",
+                    params![realm, server_name.as_str(), digest],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            let Some(plan) = plan else { return Ok(None) };
+            let saved: SavedPlan = from_json(&plan)?;
+            let is_meant = |action: &SavedAction| action.needs_approval || action.outcome.is_none();
+            let actions = saved.actions.into_iter().filter(is_meant);
+            Ok(Some(actions.map(|action| (action.action, action.localpart)).collect()))
         };
         read().map_err(|problem: StateProblem| self.error(problem))
     }

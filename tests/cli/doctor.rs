@@ -145,15 +145,15 @@ async fn report_fits_into_80_columns_with_and_without_problems() {
         let world = started(the_table()).await;
         let run = program_by(&world, way, "").run("doctor").exits(0);
         run.prints(&["Settings\n", "Keycloak (http://", " 0 problems, ", "nothing was changed"]);
-        let run = program_by(&world, way, "").run("doctor");
+        let run = program_by(&world, way, "").on_columns(80, "doctor --color never");
         assert_eq!(wide_lines(&run), [""; 0]);
 
-        let run =
-            program_by(&world, way, "").env("KC_CLIENT_SECRET", "wrong").run("doctor").exits(1);
+        let wrong = program_by(&world, way, "").env("KC_CLIENT_SECRET", "wrong");
+        let run = wrong.on_columns(80, "doctor --color never").exits(1);
         let run = run.prints(&["  PROBLEM  token: ", "           fix: Check `keycloak.client_id`"]);
         assert_eq!(wide_lines(&run), [""; 0]);
         world.mas.stop().await;
-        let run = program_by(&world, way, "").run("doctor").exits(1);
+        let run = program_by(&world, way, "").on_columns(80, "doctor --color never").exits(1);
         assert_eq!(wide_lines(&run), [""; 0]);
     }
 }

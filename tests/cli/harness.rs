@@ -309,7 +309,7 @@ impl Program {
     /// Runs it with these arguments on a terminal where `typed` is answered to every question.
     /// Everything is shown on stdout.
     pub(crate) fn on_terminal(mut self, arguments: &str, typed: &str) -> Run {
-        let (terminal, tty) = terminal();
+        let (terminal, tty) = terminal(USUAL_COLUMNS);
         let to = || Stdio::from(tty.try_clone().expect("a descriptor"));
         let command = self.command.args(arguments.split_whitespace());
         command.stdin(to()).stdout(to()).stderr(to()).env("TERM", "xterm");
@@ -325,12 +325,43 @@ impl Program {
             shown += &String::from_utf8_lossy(&some[..count]);
             if shown.matches("[y/N]").count() > answered {
                 answered = shown.matches("[y/N]").count();
-                terminal.write_all(typed.as_bytes()).expect("it is open");
+                if typed.starts_with(char::is_control) {
+                    // A terminal takes Ctrl-C for itself until the program reads single keys, which it
+                    // does after it has shown the question.
+                    press_until_it_ends(terminal.try_clone().expect("a descriptor"), typed);
+                } else {
+                    terminal.write_all(typed.as_bytes()).expect("it is open");
+                }
             }
         }
         let status = child.wait().expect("a child of ours");
         drop(ended);
         let run = Run::of(Output { status, stdout: shown.into_bytes(), stderr: Vec::new() });
+        self.secrets.assert_absent(arguments, &run);
+        run
+    }
+
+    /// Runs it with these arguments and stdout on a terminal with this number of columns. Its lines
+    /// end as in a file.
+    pub(crate) fn on_columns(mut self, columns: u16, arguments: &str) -> Run {
+        let (mut terminal, tty) = terminal(columns);
+        let command = self.command.args(arguments.split_whitespace());
+        command.stdout(Stdio::from(tty)).stderr(Stdio::piped()).env("TERM", "xterm");
+        let child = command.spawn().expect("the binary is there");
+        let ended = kill_if_it_hangs(child.id());
+        // The terminal ends with the last process that has it open.
+        command.stdout(Stdio::null());
+        let shown = std::thread::spawn(move || {
+            let (mut shown, mut some) = (Vec::new(), [0; 4096]);
+            // The end of a terminal is an error.
+            while let Ok(count) = terminal.read(&mut some) {
+                shown.extend_from_slice(&some[..count]);
+            }
+            String::from_utf8_lossy(&shown).replace("\r\n", "\n").into_bytes()
+        });
+        let Output { status, stderr, .. } = child.wait_with_output().expect("a child of ours");
+        drop(ended);
+        let run = Run::of(Output { status, stdout: shown.join().expect("no panic"), stderr });
         self.secrets.assert_absent(arguments, &run);
         run
     }
@@ -475,16 +506,34 @@ pub(crate) fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("a file of ours");
 }
 
-/// A terminal: the side that shows it, and the side of the program.
-fn terminal() -> (std::fs::File, std::fs::File) {
+const USUAL_COLUMNS: u16 = 80;
+
+/// A terminal with this number of columns: the side that shows it, and the side of the program.
+fn terminal(columns: u16) -> (std::fs::File, std::fs::File) {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use rustix::termios::{Winsize, tcsetwinsize};
 
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     grantpt(&terminal).expect("ours");
     unlockpt(&terminal).expect("ours");
     let name = ptsname(&terminal, Vec::new()).expect("ours").into_string().expect("UTF-8");
     let tty = std::fs::File::options().read(true).write(true).open(name).expect("unlocked");
+    let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(&tty, size).expect("ours");
     (terminal.into(), tty)
+}
+
+/// Types a key again and again, until the terminal is gone.
+fn press_until_it_ends(mut terminal: std::fs::File, key: &str) {
+    let key = key.to_owned();
+    std::thread::spawn(move || {
+        for _ in 0..60 {
+            if terminal.write_all(key.as_bytes()).is_err() {
+                break;
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    });
 }
 
 /// Kills a process after a minute, unless what is returned is dropped before.

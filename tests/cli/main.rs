@@ -61,3 +61,4 @@ mod undo;
 mod unknown_locks;
 mod upstream_link;
 mod watch;
+mod widths;

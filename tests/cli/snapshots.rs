@@ -9,10 +9,11 @@ use matrix_keycloak_sync::standins::RunningWorld;
 use crate::harness::Run;
 
 /// What differs between two runs of the same command.
-const VARIABLE: [(&str, &str); 6] = [
+const VARIABLE: [(&str, &str); 7] = [
     (r"(https?)://(127\.0\.0\.1|localhost):\d+", "$1://SERVER"),
     (r"/[^\s:]*/\.tmp\w{6}", "/world"),
     (r"sha256:[0-9a-f]{8,64}", "sha256:DIGEST"),
+    (r"(--approve |\(digest |this plan is )[0-9a-f]{8}\b", "${1}DIGEST"),
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID"),
     (r"(\buser |users/|user%5D=)01[0-9A-Z]{24}\b", "${1}ULID"),
     (r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "2000-01-01T00:00:00Z"),

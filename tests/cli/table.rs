@@ -31,7 +31,7 @@ fn much_to_say() -> World {
 }
 
 #[tokio::test]
-async fn plan_says_the_same_in_each_format_within_80_columns() {
+async fn plan_says_the_same_in_each_format() {
     let world = started(much_to_say().accounts(9, "m")).await;
     for (options, name) in [
         ("", "plan"),
@@ -40,10 +40,6 @@ async fn plan_says_the_same_in_each_format_within_80_columns() {
     ] {
         program(&world).run(&format!("plan{options}")).exits(0).matches(&world, name);
     }
-    let text = program(&world).run("plan").exits(0).stdout;
-    // A command is as long as its paths.
-    let mut lines = text.lines().filter(|line| !line.contains("mas-cli --config"));
-    assert!(lines.all(|line| line.chars().count() <= 80), "{text}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use matrix_keycloak_sync::doctor::{Check, Report, Status, examine};
 use matrix_keycloak_sync::environment::Timeouts;
 use matrix_keycloak_sync::mas_api::MasApi;
 use matrix_keycloak_sync::model::ServerText;
-use matrix_keycloak_sync::output::doctor;
+use matrix_keycloak_sync::output::{Terminal, doctor};
 use matrix_keycloak_sync::readers::{Readers, Tally};
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ fn assert_complete(report: &Report) {
     let entries: Vec<_> =
         json["checks"].as_array().expect("a list").iter().map(|entry| &entry["found"]).collect();
     assert_eq!(entries, checks.iter().map(|check| &check.found).collect::<Vec<_>>());
-    let text = doctor::text(report);
+    let text = doctor::text(report, Terminal::WHOLE);
     for check in checks {
         assert!(text.contains(check.name), "no {} in {text}", check.name);
         let is_wrong = matches!(check.status, Status::Warning | Status::Problem);

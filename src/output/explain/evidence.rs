@@ -97,12 +97,12 @@ fn ruling(evidence: &AccountEvidence, matching: Matching) -> &'static str {
             "The state file decides: a name never replaces an owner by link or external ID."
         }
         Ruling::Memory(Tie::Name) if other_name => {
-            "The state file decides: the name counts only if the remembered user is gone or has\n    \
+            "The state file decides: the name counts only if the remembered user is gone or has \
              another account."
         }
         Ruling::Memory(_) => "The state file decides.",
         Ruling::MemoryUnlessGone => {
-            "The state file decides. Before a change this program asks Keycloak for the\n    \
+            "The state file decides. Before a change this program asks Keycloak for the \
              remembered user: if that user is gone, the name decides."
         }
         Ruling::Name if matching == Matching::Localpart => {

@@ -7,7 +7,7 @@ mod verdict;
 
 use std::collections::BTreeMap;
 
-use super::HEADING;
+use super::{HEADING, Page, Terminal};
 use crate::config::Config;
 use crate::model::{
     Account, KeycloakId, KeycloakPerson, Localpart, Member, Timestamp, UserId, printable,
@@ -87,7 +87,7 @@ impl KnownFacts<'_> {
 
 /// Returns the facts, the evidence and the rule.
 #[must_use]
-pub fn person(known: &KnownFacts<'_>) -> String {
+pub fn person(known: &KnownFacts<'_>, terminal: Terminal) -> String {
     let mut text = format!("{HEADING}{}{HEADING:#}\n", printable(&known.wanted));
     servers::keycloak(&mut text, known);
     servers::synapse(&mut text, known);
@@ -95,5 +95,13 @@ pub fn person(known: &KnownFacts<'_>) -> String {
     servers::state_file(&mut text, known);
     evidence::section(&mut text, known);
     verdict::section(&mut text, known);
-    text
+    let mut page = Page::new(terminal);
+    for line in text.lines() {
+        if known.approve.as_deref() == Some(line.trim_start()) {
+            page.verbatim(line);
+        } else {
+            page.line(line);
+        }
+    }
+    page.into_text()
 }

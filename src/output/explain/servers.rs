@@ -56,7 +56,7 @@ fn in_keycloak(
             let _ = writeln!(text, "  {}: groups: {}", called(user), joined(groups, ", "));
             let _ = writeln!(
                 text,
-                "    Keycloak only remembers this user: the storage provider {federation_link} no longer has a user\n    \
+                "    Keycloak only remembers this user: the storage provider {federation_link} no longer has a user \
                  of this name, but counts others in the group"
             );
             text.push_str("    so not in Keycloak\n");
@@ -102,7 +102,7 @@ fn remembered_groups(text: &mut String, person: &KeycloakPerson) {
     if !remembered.is_empty() {
         let _ = writeln!(
             text,
-            "    Keycloak only remembers {}: the directory no longer counts the user there, but counts\n    \
+            "    Keycloak only remembers {}: the directory no longer counts the user there, but counts \
              others",
             joined(remembered, ", ")
         );
@@ -198,12 +198,12 @@ fn contradiction(
     }
     let mas_cli = &known.config.policy.mas_cli;
     let meaning = if in_mas.deactivated && !in_synapse.deactivated {
-        "MAS may have lost its job, or its worker does not run: outside the group, the account is\n    \
+        "MAS may have lost its job, or its worker does not run: outside the group, the account is \
          deactivated again."
             .to_owned()
     } else if in_mas.locked && !in_synapse.locked {
         format!(
-            "Synapse before 1.150 and MAS before 1.14 do not share locks. After the update, run\n    \
+            "Synapse before 1.150 and MAS before 1.14 do not share locks. After the update, run \
              `{mas_cli} manage provision-all-users` once."
         )
     } else {

@@ -106,7 +106,7 @@ fn words(verdict: &Verdict, next_stage: Option<Timestamp>) -> String {
         }
         Verdict::OutsideDisabled => match next_stage {
             Some(at) => format!(
-                "not in the group, and locked by this program: deactivated on {at} or later\n    (policy.deactivate_after)"
+                "not in the group, and locked by this program: deactivated on {at} or later (policy.deactivate_after)"
             ),
             None => "not in the group, and the account is disabled: nothing to do".to_owned(),
         },
@@ -126,7 +126,7 @@ fn words(verdict: &Verdict, next_stage: Option<Timestamp>) -> String {
             format!("{}, and the account is active: disable", reason.text())
         }
         Verdict::NeedsApproval(reason, approval) => format!(
-            "{}, and the account is active: disable, but only with an approval,\n    because {}",
+            "{}, and the account is active: disable, but only with an approval, because {}",
             reason.text(),
             approval.text()
         ),
@@ -159,11 +159,10 @@ fn advice(verdict: &Verdict, known: &KnownFacts<'_>) -> Vec<String> {
     let is_tie = |sign| matches!(sign, Sign::Link | Sign::Memory);
     let lines: &[&str] = match verdict {
         Verdict::NeedsApproval(_, approval) => return how_to_approve(*approval, known),
-        Verdict::Kept(KeptReason::AnotherPerson) => &[
-            "To hand the account over, unlock it and move its link in MAS to the member",
-            "(upstream-oauth-links). Without [writer.mas_api], which reads links, also",
-            "add it to policy.protect.",
-        ],
+        Verdict::Kept(KeptReason::AnotherPerson) => {
+            &["To hand the account over, unlock it and move its link in MAS to the member \
+             (upstream-oauth-links). Without [writer.mas_api], which reads links, also add it to policy.protect."]
+        }
         Verdict::Kept(KeptReason::Ambiguous) => {
             &["Rename one of them, or link the account to its user in MAS (upstream-oauth-links)."]
         }
@@ -175,8 +174,8 @@ fn advice(verdict: &Verdict, known: &KnownFacts<'_>) -> Vec<String> {
             ]
         }
         Verdict::MayBeMember(_) => &[
-            "If it is the member's account, link it to them in MAS (upstream-oauth-links). If not,",
-            "disable it by hand.",
+            "If it is the member's account, link it to them in MAS (upstream-oauth-links). If not, \
+             disable it by hand.",
         ],
         _ => &[],
     };

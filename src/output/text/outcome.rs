@@ -1,22 +1,21 @@
 //! Prints what became of a plan, and how to go on.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use indicatif::HumanCount;
 
-use super::{SHOWN, reasons};
-use crate::model::Word as _;
-use crate::output::{FAINT, HEADING, Terminal};
-use crate::phrases::counted;
-use crate::plan::{Counts, Outcome, Plan, Refusal, Skip};
+use super::{FAINT, HEADING, Page, SHOWN, reasons};
+use crate::model::{Localpart, Word as _};
+use crate::output::Terminal;
+use crate::phrases::{counted, joined};
+use crate::plan::{Action, ActionKind, Counts, Outcome, Plan, Refusal, Skip};
 
 /// Returns the outcome of the actions: failures by name, the rest as counts.
 #[must_use]
 pub fn outcome(plan: &Plan, outcomes: &[Outcome], terminal: Terminal) -> String {
-    let mut text = String::new();
+    let mut page = Page::new(terminal);
     let counts = Counts::compute(plan, outcomes);
-    not_done(&mut text, plan, outcomes, terminal);
+    not_done(&mut page, plan, outcomes);
     let mut parts =
         vec![format!("{} activated", counts.activated), format!("{} disabled", counts.disabled)];
     let rest = [
@@ -31,97 +30,142 @@ pub fn outcome(plan: &Plan, outcomes: &[Outcome], terminal: Terminal) -> String 
         rest.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")),
     );
     if !plan.actions.is_empty() {
-        let _ = writeln!(text, "\n{HEADING}Done:{HEADING:#} {}", parts.join(", "));
+        let is_done = plan.actions.iter().zip(outcomes).all(is_settled);
+        let word = if is_done { "Done" } else { "Incomplete" };
+        page.gap();
+        page.line(format_args!("{HEADING}{word}:{HEADING:#} {}", parts.join(", ")));
     }
-    text
+    page.into_text()
+}
+
+/// Returns whether nothing is left to do about an action: what no longer fits is not.
+fn is_settled((action, outcome): (&Action, &Outcome)) -> bool {
+    *outcome == Outcome::Done || matches!(action.skipped, Some(Skip::MovedOn(_)))
 }
 
 /// Lists what was not done, grouped by the reason.
-fn not_done(text: &mut String, plan: &Plan, outcomes: &[Outcome], terminal: Terminal) {
-    let mut together: BTreeMap<_, Vec<String>> = BTreeMap::new();
+fn not_done(page: &mut Page, plan: &Plan, outcomes: &[Outcome]) {
+    let mut together: BTreeMap<_, Vec<&Localpart>> = BTreeMap::new();
     for (action, outcome) in plan.actions.iter().zip(outcomes) {
         if let Some(why) = outcome.error() {
-            together
-                .entry((outcome.kind().word(), action.kind, why))
-                .or_default()
-                .push(action.localpart().to_string());
+            let equal = together.entry((outcome.kind().word(), action.kind, why)).or_default();
+            equal.push(action.localpart());
         }
     }
     if together.is_empty() {
         return;
     }
-    let _ = writeln!(text, "\n{HEADING}Not done{HEADING:#}");
-    let room = if terminal.cut { SHOWN } else { usize::MAX };
-    for ((word, kind, why), names) in together.iter().take(room) {
-        let verb = kind.word();
-        let names = match names.as_slice() {
-            [first, second, third, rest @ ..] if !rest.is_empty() && terminal.cut => {
-                format!("{first}, {second}, {third} and {} more", HumanCount(rest.len() as u64))
-            }
-            all => all.join(", "),
+    page.gap();
+    page.line(format_args!("{HEADING}Not done{HEADING:#}"));
+    let shown = page.terminal().shown(together.len(), SHOWN);
+    for ((word, kind, why), names) in together.iter().take(shown) {
+        let listed = page.terminal().shown(names.len(), 3);
+        let more = match names.len() - listed {
+            0 => String::new(),
+            more => format!(" and {} more", HumanCount(more as u64)),
         };
-        let _ = writeln!(text, "  {word} {verb} {names}: {why}");
+        let names = joined(&names[..listed], ", ");
+        page.line(format_args!("  {word} {} {names}{more}: {why}", kind.word()));
     }
-    if together.len() > room {
-        let _ = writeln!(
-            text,
-            "  {FAINT}and {} more{FAINT:#}",
-            HumanCount((together.len() - room) as u64)
-        );
+    if together.len() > shown {
+        let more = HumanCount((together.len() - shown) as u64);
+        page.line(format_args!("  {FAINT}and {more} more{FAINT:#}"));
     }
     let hint = outcomes.iter().find_map(|outcome| match outcome {
         Outcome::Failed { hint, .. } => Some(hint),
         _ => None,
     });
     if let Some(hint) = hint {
-        let _ = writeln!(text, "hint: {hint}");
+        page.line(format_args!("hint: {hint}"));
     }
 }
 
 /// Returns how many current members `undo` has not disabled, and the exact command that does.
 #[must_use]
-pub fn members_spared(members: usize, command: &str) -> String {
-    format!(
-        "\n{} of the group now.\nTo disable {} too, run\n  {command}\n",
-        counted(
-            members,
-            "account was not disabled, because it belongs to a member",
-            "accounts were not disabled, because they belong to members",
-        ),
-        if members == 1 { "it" } else { "them" },
-    )
+pub fn members_spared(members: usize, command: &str, terminal: Terminal) -> String {
+    let mut page = Page::new(terminal);
+    let spared = counted(
+        members,
+        "account was not disabled, because it belongs to a member",
+        "accounts were not disabled, because they belong to members",
+    );
+    page.gap();
+    page.line(format_args!("{spared} of the group now."));
+    page.line(format_args!("To disable {} too, run", them(members)));
+    page.verbatim(format_args!("  {command}"));
+    page.into_text()
 }
 
 /// Returns how many actions wait for an approval, and the exact command that approves them.
 #[must_use]
-pub fn waiting(plan: &Plan, command: &str) -> String {
+pub fn waiting(plan: &Plan, command: &str, terminal: Terminal) -> String {
+    let mut page = Page::new(terminal);
     let waiting =
         plan.actions.iter().filter(|action| action.skipped == Some(Skip::NeedsApproval)).count();
-    format!(
-        "\n{} for an approval. To disable {}, run\n  {command}\n",
+    page.gap();
+    page.line(format_args!(
+        "{} for an approval. To disable {}, run",
         counted(waiting, "account waits", "accounts wait"),
-        if waiting == 1 { "it" } else { "them" },
-    )
+        them(waiting)
+    ));
+    page.verbatim(format_args!("  {command}"));
+    page.into_text()
 }
 
-/// Returns why nothing was changed, and the exact command to go on.
+fn them(count: usize) -> &'static str {
+    if count == 1 { "it" } else { "them" }
+}
+
+/// The difference between a plan and the one that was approved.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Stale {
+    /// What is new since.
+    pub new: Vec<(ActionKind, Localpart)>,
+    /// What is no longer to be done.
+    pub gone: Vec<(ActionKind, Localpart)>,
+}
+
+/// Returns why nothing was changed, and the exact command to go on. `stale` is the difference to
+/// the approved plan, if that is known.
 #[must_use]
-pub fn refused(refusals: &[Refusal], plan: &Plan, command: &str) -> String {
-    let mut text = String::from("\nRefused; nothing was changed, because\n");
-    reasons(&mut text, refusals);
+pub fn refused(
+    refusals: &[Refusal],
+    plan: &Plan,
+    stale: Option<&Stale>,
+    command: &str,
+    terminal: Terminal,
+) -> String {
+    let mut page = Page::new(terminal);
+    page.gap();
+    page.line("Refused; nothing was changed, because");
+    reasons(&mut page, refusals);
+    if let Some(Stale { new, gone }) = stale {
+        page.line("What is different from the approved plan:");
+        changed(&mut page, '+', "new", new);
+        changed(&mut page, '-', "no longer", gone);
+    }
     if plan.not_rechecked.is_some() {
-        text.push_str(
-            "There is no plan to approve yet. Check the group in Keycloak; if it is right, raise `limits.max_look`.\n",
+        page.line(
+            "There is no plan to approve yet. Check the group in Keycloak; if it is right, raise `limits.max_look`.",
         );
     } else if plan.has_changes() {
-        let _ = writeln!(
-            text,
-            "Check the plan. If it is right, apply exactly this plan with\n  {command}"
-        );
+        page.line("Check the plan. If it is right, apply exactly this plan with");
+        page.verbatim(format_args!("  {command}"));
     } else {
-        text.push_str(
-            "Check the group and the limits; if they are right, raise the limit in [limits].\n",
+        page.line(
+            "Check the group and the limits; if they are right, raise the limit in [limits].",
         );
     }
-    text
+    page.into_text()
+}
+
+fn changed(page: &mut Page, sign: char, what: &str, actions: &[(ActionKind, Localpart)]) {
+    let shown = page.terminal().shown(actions.len(), SHOWN);
+    for (kind, localpart) in &actions[..shown] {
+        page.entry(2, sign, format_args!("{} {localpart} ({what})", kind.word()));
+    }
+    if actions.len() > shown {
+        let more = HumanCount((actions.len() - shown) as u64);
+        page.line(format_args!("  {FAINT}and {more} more ({what}){FAINT:#}"));
+    }
 }

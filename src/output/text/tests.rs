@@ -1,8 +1,8 @@
 //! Tests what is cut on a terminal, and what is not.
 
 use super::*;
-use crate::model::Localpart;
-use crate::plan::{Kept, ReadCounts, Reason, WriterKind};
+use crate::model::{Localpart, Timestamp};
+use crate::plan::{Action, DisableMode, Kept, KeptReason, ReadCounts, Reason, WriterKind};
 
 fn plan_of(disables: usize) -> Plan {
     let action = |number: usize| Action {
@@ -27,27 +27,48 @@ fn plan_of(disables: usize) -> Plan {
     }
 }
 
-fn plain(plan: &Plan, cut: bool) -> String {
-    anstream::adapter::strip_str(&super::plan(plan, &plan.digest(), &[], Terminal { cut }))
-        .to_string()
+fn plain(plan: &Plan, terminal: Terminal) -> String {
+    let head = Head {
+        title: "Plan".to_owned(),
+        at: Timestamp::from_millis(1_795_000_000_000),
+        members_of: "Keycloak https://sso.example.org/, realm corp, group matrix-users".to_owned(),
+        accounts_of: "Synapse https://matrix.example.org/".to_owned(),
+    };
+    let next =
+        [NextStep::new("To approve it", "matrix-keycloak-sync sync --approve 01234567".to_owned())];
+    let digest = plan.digest();
+    let view = PlanView { head: &head, plan, digest: &digest, refusals: &[], next: &next };
+    anstream::adapter::strip_str(&super::plan(&view, terminal)).to_string()
+}
+
+/// A terminal of this width.
+fn terminal(width: usize) -> Terminal {
+    Terminal { cut: true, width: Some(width), height: Some(24) }
 }
 
 #[test]
 fn a_long_list_is_cut_on_a_terminal_and_whole_in_a_file() {
     let plan = plan_of(3000);
-    let cut = plain(&plan, true);
+    let cut = plain(&plan, terminal(80));
     assert!(
-        cut.contains("\n    and 2,988 more (plan --full)\n") && cut.lines().count() < 30,
+        cut.contains("\n    and 2,988 more (plan --full)\n") && cut.lines().count() < 34,
         "{cut}"
     );
-    assert_eq!(plain(&plan, false).matches("\n    - u").count(), 3000);
+    assert_eq!(plain(&plan, Terminal::WHOLE).matches("\n    - u").count(), 3000);
 }
 
 #[test]
 fn a_short_plan_is_printed_in_full_within_80_columns() {
-    let told = plain(&plan_of(3), true);
-    let expected = "\
-Plan for example.org: 7 members in the group, 4 accounts
+    let told = plain(&plan_of(3), terminal(80));
+    let digest = plan_of(3).digest();
+    let expected = format!(
+        "\
+Plan for example.org (digest {}), 2026-11-18T11:06:40Z
+  7 members: Keycloak https://sso.example.org/, realm corp, group matrix-users
+  4 accounts: Synapse https://matrix.example.org/
+  Writer: mas-cli
+
+0 to activate, 3 to disable, 0 unchanged, 1 kept, 0 not registered
 
 Disable 3 accounts (deactivate: rooms and e-mail addresses are lost)
   not in the group (1):
@@ -60,7 +81,22 @@ Kept, although the rule would act
   bot: owns a token that this program uses
 
 0 to activate, 3 to disable, 0 unchanged, 1 kept, 0 not registered
-";
-    assert!(told.starts_with(expected), "{told}");
-    assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");
+
+What to do next
+  To approve it:
+    matrix-keycloak-sync sync --approve 01234567
+  To keep an account, add it to policy.protect.
+",
+        digest.short()
+    );
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn every_line_but_commands_fits_the_terminal() {
+    for width in [40, 80, 120] {
+        let told = plain(&plan_of(3000), terminal(width));
+        let long: Vec<_> = told.lines().filter(|line| line.chars().count() > width).collect();
+        assert!(long.iter().all(|line| line.contains("matrix-keycloak-sync")), "{long:?}");
+    }
 }

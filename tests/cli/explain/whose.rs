@@ -171,12 +171,12 @@ Owner
     Nothing ties the account to a user.
 
 Rule
-  old-timer: not in Keycloak, and the account is active: disable, but only with an approval,
-    because no Keycloak user was ever seen to own it
+  old-timer: not in Keycloak, and the account is active: disable, but only with an approval, because no Keycloak user was ever seen to own it
     To keep the account, add it to policy.protect.
     To disable it, check the whole `plan`, and approve it with
       matrix-keycloak-sync sync --approve {digest}
-"
+",
+        digest = &digest[7..15]
     );
     assert_eq!(whose(&world, program(&world), "old-timer"), expected);
 }
@@ -206,8 +206,7 @@ Owner
 
 Rule
   o=27brien: kept (may_be_member): it may be the account of o'brien
-    If it is the member's account, link it to them in MAS (upstream-oauth-links). If not,
-    disable it by hand.
+    If it is the member's account, link it to them in MAS (upstream-oauth-links). If not, disable it by hand.
 "
     );
     assert_eq!(whose(&world, program(&world), "o=27brien"), expected);
@@ -230,9 +229,7 @@ Owner
 
 Rule
   dana: kept (another_person): has the name of a member, but belongs to another user
-    To hand the account over, unlock it and move its link in MAS to the member
-    (upstream-oauth-links). Without [writer.mas_api], which reads links, also
-    add it to policy.protect.
+    To hand the account over, unlock it and move its link in MAS to the member (upstream-oauth-links). Without [writer.mas_api], which reads links, also add it to policy.protect.
   dana: in the group, no account; another account has the name
 "
     );

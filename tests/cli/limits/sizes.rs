@@ -48,7 +48,7 @@ async fn refused(world: &RunningWorld, limits: &str, arguments: &str, parts: &[&
 /// digest carries the plan out.
 async fn approval_lifts(world: &RunningWorld, limits: &str, disables: usize) {
     let other = format!("sha256:{}", "0".repeat(64));
-    let told = format!("--approve names {other}, and this plan is sha256:");
+    let told = format!("--approve names {other}, and this plan is ");
     let run = refused(world, limits, &format!("sync --approve {other}"), &[&told]).await;
     let (_, digest) = run.stderr.split_once(", and this plan is ").expect("told");
     let digest = digest.split_whitespace().next().expect("a digest");

@@ -91,7 +91,7 @@ async fn refused_plan_changes_nothing_and_waits_for_an_approval() {
     let digest = input["digest"].as_str().expect("a digest").to_owned();
     assert_eq!((&input["event"], &input["kind"]), (&"refused".into(), &"full".into()));
     assert_eq!(input["refused_by"], json!(["max_disable"]));
-    watching.has_logged(&format!("sync --approve {digest}"));
+    watching.has_logged(&format!("sync --approve {}", &digest[7..15]));
 
     // A plan refused as a whole is not done piece by piece.
     world.keycloak.state().realm("corp").enable_user("c00000");
@@ -129,5 +129,5 @@ async fn account_that_waits_for_an_approval_is_reported_by_the_full_run() {
     let text = |field: &Value| field.as_str().unwrap_or_default().to_owned();
     assert_eq!(text(&input["event"]), "needs_approval");
     assert!(text(&input["reasons"][0]).starts_with("ghost: "), "{input}");
-    assert!(text(&input["command"]).contains(&text(&input["digest"])), "{input}");
+    assert!(text(&input["command"]).ends_with(&text(&input["digest"])[7..15]), "{input}");
 }
