@@ -16,6 +16,7 @@ use crate::commands;
 use crate::environment::{Environment, Surroundings};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::shell::this_program;
 use crate::signals::journald_layer;
 #[cfg(feature = "demo")]
 use crate::standins::mas_cli;
@@ -59,8 +60,7 @@ async fn program(arguments: Vec<OsString>) -> Exit {
 /// Runs one command.
 pub async fn run(cli: Cli, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let Cli { mut global, command } = cli;
-    global.command =
-        (surroundings.env)("MATRIX_KEYCLOAK_SYNC_COMMAND").filter(|command| !command.is_empty());
+    global.program = this_program(&*surroundings.env);
     match command {
         None => {
             let _ = Cli::command().print_help();

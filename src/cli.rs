@@ -52,10 +52,9 @@ pub struct Global {
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
-    /// What starts this program in this installation (`MATRIX_KEYCLOAK_SYNC_COMMAND`), for commands
-    /// to paste.
+    /// What a user types to run this program, for commands to paste.
     #[arg(skip)]
-    pub command: Option<String>,
+    pub program: String,
 }
 
 /// `--log-format`.

@@ -1,4 +1,27 @@
-//! How a shell reads an argument.
+//! What a user types into a shell: arguments, and this program itself.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use crate::environment::Environment;
+
+const NAME: &str = "matrix-keycloak-sync";
+
+/// Returns what a user types to run this very program, so that printed commands work as they stand:
+/// what the installation says (`MATRIX_KEYCLOAK_SYNC_COMMAND`), its name if it is on the PATH, else its
+/// path, such as that of a build by `cargo run`.
+#[must_use]
+pub fn this_program(env: &Environment) -> String {
+    if let Some(command) = env("MATRIX_KEYCLOAK_SYNC_COMMAND").filter(|it| !it.is_empty()) {
+        return command;
+    }
+    match env::current_exe() {
+        Ok(exe) if !is_on_path(&exe, &env("PATH").unwrap_or_default()) => {
+            shell_word(&from_here(&exe).display().to_string())
+        }
+        _ => NAME.to_owned(),
+    }
+}
 
 /// Returns a text as one word of a shell.
 #[must_use]
@@ -8,5 +31,43 @@ pub fn shell_word(text: &str) -> String {
         text.to_owned()
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+/// Returns whether the first program of this name on the path is this one.
+fn is_on_path(exe: &Path, path: &str) -> bool {
+    let found = env::split_paths(path).map(|folder| folder.join(NAME)).find(|path| path.is_file());
+    let same =
+        |one: &Path, other: &Path| Some(one.canonicalize().ok()? == other.canonicalize().ok()?);
+    found.is_some_and(|found| same(&found, exe) == Some(true))
+}
+
+/// Returns a path below the current directory without that directory.
+fn from_here(exe: &Path) -> PathBuf {
+    let here = env::current_dir().ok();
+    let below = here.and_then(|here| exe.strip_prefix(here).ok().map(Path::to_owned));
+    below.unwrap_or_else(|| exe.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_is_enough_if_the_path_leads_to_this_program() {
+        let exe = env::current_exe().expect("a test");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = format!("/nowhere:{}", folder.path().display());
+        assert!(!is_on_path(&exe, &path));
+        std::os::unix::fs::symlink(&exe, folder.path().join(NAME)).expect("a link");
+        assert!(is_on_path(&exe, &path));
+        assert!(!is_on_path(Path::new("/bin/sh"), &path));
+    }
+
+    #[test]
+    fn program_below_this_folder_is_named_from_here() {
+        let here = env::current_dir().expect("a folder");
+        assert_eq!(from_here(&here.join("target/debug/x")), Path::new("target/debug/x"));
+        assert_eq!(from_here(Path::new("/usr/bin/x")), Path::new("/usr/bin/x"));
     }
 }

@@ -67,13 +67,12 @@ pub(crate) fn command_to_go_on(global: &Global, command: &str, digest: &Digest) 
 
 /// Returns a command line that works in this installation.
 pub(crate) fn command_line(global: &Global, command: &str) -> String {
-    let program = global.command.as_deref().unwrap_or("matrix-keycloak-sync");
     let config = global
         .config
         .as_ref()
         .map(|path| format!("--config {} ", shell_word(path)))
         .unwrap_or_default();
-    format!("{program} {config}{command}")
+    format!("{} {config}{command}", global.program)
 }
 
 /// Returns a path as one word of a shell.

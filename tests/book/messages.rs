@@ -1,7 +1,7 @@
 //! Every message of the code, parsed from its source.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use matrix_keycloak_sync::config::{ConfigKey, Expected};
 use proc_macro2::{TokenStream, TokenTree};
@@ -55,7 +55,8 @@ const PARTS: &[&str] =
 pub(crate) fn of_the_code() -> BTreeMap<String, String> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = BTreeMap::new();
-    for path in files(&source, &is_for_tests) {
+    let is_rust = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rs");
+    for path in files(&source, &is_for_tests).into_iter().filter(is_rust) {
         let name = path.strip_prefix(&source).unwrap_or(&path).display().to_string();
         let text = std::fs::read_to_string(&path).expect("a readable source");
         let file = syn::parse_file(&text).expect("Rust");
@@ -74,8 +75,9 @@ pub(crate) fn of_the_code() -> BTreeMap<String, String> {
 /// Returns whether a file or folder is not the program's own: only tests and the demo use the
 /// stand-ins.
 fn is_for_tests(path: &Path) -> bool {
-    path.file_stem()
-        .is_some_and(|name| ["standins", "stand_in", "tests"].iter().any(|other| name == *other))
+    path.file_stem().is_some_and(|name| {
+        ["standins", "stand_in", "people", "tests"].iter().any(|other| name == *other)
+    })
 }
 
 /// Returns a message on one line, with `…` for its arguments.

@@ -191,7 +191,8 @@ pub(crate) fn program(world: &RunningWorld) -> Program {
 /// The program with a complete configuration for this world.
 pub(crate) fn program_with(world: &RunningWorld, auth: Auth) -> Program {
     let bin = world.install_mas_cli(Path::new(PROGRAM)).expect("a wrapper script");
-    let path = format!("{}:/usr/bin:/bin", bin.display());
+    let own = Path::new(PROGRAM).parent().expect("a directory");
+    let path = format!("{}:/usr/bin:/bin:{}", bin.display(), own.display());
     // Every world has the same names, and would share state file and lock with the others.
     let directory = world.directory().display().to_string();
     let own = bare()

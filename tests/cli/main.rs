@@ -17,6 +17,7 @@ mod churn;
 mod command_line;
 mod config_commands;
 mod conformance;
+mod demo;
 mod doctor;
 mod economy;
 mod explain;

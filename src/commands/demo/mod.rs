@@ -1,7 +1,10 @@
 //! Runs everything against built-in stand-ins, on a machine without the servers (`demo`).
 
+mod people;
+mod playground;
+
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::process::Command;
@@ -11,14 +14,16 @@ use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files;
+use crate::output::{Page, Terminal};
 use crate::session::print;
 use crate::standins::{Auth, RunningWorld, StandInError, World};
 use crate::subprocess::{self, Ended, NotEnded};
 
-/// How long the demo's second stage waits, and in `--serve`, where commands are typed.
+/// How long the second stage waits.
 const STAGE: &str = "2s";
-const STAGE_TO_TRY: &str = "2m";
 const UNTIL_THE_STAGE: Duration = Duration::from_millis(2200);
+/// The lines of a plan up to its last action.
+const BEGINNING: usize = 16;
 /// Longer than any step takes.
 const LONGEST: Duration = Duration::from_mins(1);
 
@@ -27,6 +32,7 @@ Stand-ins on this machine play Keycloak, Synapse, MAS and mas-cli. Alice, Bob
 and Frank are in the group; Frank is disabled in Keycloak, and Bob's account in
 MAS. Dave has left the group. Accounts of users who have left are locked, and
 deactivated a month later (here: two seconds).
+
 ";
 
 fn world() -> World {
@@ -49,38 +55,41 @@ pub async fn demo(
     args: &DemoArgs,
     surroundings: &Surroundings,
 ) -> Result<Exit, Failure> {
-    let world = world().start().await.map_err(cannot("start the stand-ins"))?;
     if args.serve {
-        return serve(&write_config(&world, STAGE_TO_TRY)?).await;
+        return playground::serve(global).await;
     }
-    let stage = Stage { config: write_config(&world, STAGE)?, global, surroundings };
+    let world = world().start().await.map_err(cannot("start the stand-ins"))?;
+    let stage = Stage { config: config(&world, STAGE, "")?, global, surroundings };
     print(START)?;
     let mut exits = Vec::new();
-    exits.push(stage.show("", &["plan"], Shown::All).await?);
-    exits.push(stage.show("The first run", &["sync"], Shown::End).await?);
+    exits.push(stage.show("plan", Shown::Beginning).await?);
+    print("\n")?;
+    exits.push(stage.show("sync", Shown::End("the first run")).await?);
     world.join("dave");
-    exits.push(stage.show("Dave is back in the group", &["sync"], Shown::End).await?);
+    exits.push(stage.show("sync", Shown::End("Dave is back in the group")).await?);
     tokio::time::sleep(UNTIL_THE_STAGE).await;
-    exits.push(stage.show("Frank's month is over", &["sync"], Shown::End).await?);
+    exits.push(stage.show("sync", Shown::End("Frank's month is over")).await?);
     for name in ["alice", "bob", "dave", "frank"] {
         world.leave(name);
     }
-    let refused =
-        stage.show("Someone empties the group by mistake", &["sync"], Shown::Refusal).await?;
-    print("\nNext: set up your own servers (README.md), or go on with `demo --serve`.\n")?;
+    print("\n")?;
+    let refused = stage.show("sync", Shown::Refusal("the group was emptied by mistake")).await?;
+    let program = &global.program;
+    print(&format!("\nNext, try everything yourself:\n  {program} demo --serve\n"))?;
     let as_promised =
         exits.iter().all(|exit| *exit == Some(0)) && refused == Some(Exit::Refused as i32);
     Ok(if as_promised { Exit::InStep } else { Exit::Incomplete })
 }
 
-/// What is shown of a command's output.
+/// What is shown of a command's output, and the comment on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shown {
-    All,
+    /// The first lines.
+    Beginning,
     /// The last line.
-    End,
+    End(&'static str),
     /// Why it was refused, without the command that approves.
-    Refusal,
+    Refusal(&'static str),
 }
 
 /// Runs the steps of the demo.
@@ -91,27 +100,21 @@ struct Stage<'g> {
 }
 
 impl Stage<'_> {
-    /// Runs a command of this program as a user would, prints the end of its output, and returns its
+    /// Runs a command of this program as a user would, prints a part of its output, and returns its
     /// exit code.
-    async fn show(
-        &self,
-        title: &str,
-        command: &[&str],
-        shown: Shown,
-    ) -> Result<Option<i32>, Failure> {
-        let Ended { status, stdout, stderr } = self.run(command).await?;
-        let title = if title.is_empty() { String::new() } else { format!("# {title}\n") };
-        let filter = match shown {
-            Shown::All => "",
-            Shown::End => " | tail -n 1",
-            Shown::Refusal => " > /dev/null",
+    async fn show(&self, command: &str, shown: Shown) -> Result<Option<i32>, Failure> {
+        let Ended { status, stdout, stderr } = self.run(&[command]).await?;
+        let (filter, output) = match shown {
+            Shown::Beginning => (format!(" | head -n {BEGINNING}"), first_lines(&stdout)),
+            Shown::End(why) => (format!(" | tail -n 1   # {why}"), last_line(&stdout)),
+            Shown::Refusal(why) => (format!(" > /dev/null   # {why}"), refusal(&stderr)),
         };
-        let output = match shown {
-            Shown::All => stdout,
-            Shown::End => last_line(&stdout),
-            Shown::Refusal => refusal(&stderr),
-        };
-        print(&format!("\n{title}$ matrix-keycloak-sync {}{filter}\n{output}", command.join(" ")))?;
+        let mut page = Page::new(Terminal::of_stdout());
+        page.verbatim(format_args!("$ matrix-keycloak-sync {command}{filter}"));
+        for line in output.lines() {
+            page.line(line);
+        }
+        print(&page.into_text())?;
         Ok(status.code())
     }
 
@@ -137,6 +140,10 @@ impl Stage<'_> {
     }
 }
 
+fn first_lines(text: &str) -> String {
+    text.lines().take(BEGINNING).collect::<Vec<_>>().join("\n")
+}
+
 fn last_line(text: &str) -> String {
     text.lines().last().map_or_else(String::new, |line| format!("{line}\n"))
 }
@@ -149,25 +156,9 @@ fn refusal(text: &str) -> String {
     reasons.fold(String::new(), |text, line| text + line + "\n")
 }
 
-async fn serve(config: &Path) -> Result<Exit, Failure> {
-    let text = std::fs::read_to_string(config)
-        .map_err(|source| Failure::Local { what: format!("read {}", config.display()), source })?;
-    let file = config.display();
-    print(&format!(
-        "# The stand-ins run until you press Ctrl-C. This configuration is in\n# {file}\n\n{text}\n\
-         # Try, from another terminal:\n#   matrix-keycloak-sync --config {file} doctor\n\
-         #   matrix-keycloak-sync --config {file} plan\n\
-         #   matrix-keycloak-sync --config {file} explain dave\n#   matrix-keycloak-sync --config {file} sync\n"
-    ))?;
-    tokio::signal::ctrl_c()
-        .await
-        .map_err(|source| Failure::Local { what: "wait for Ctrl-C".to_owned(), source })?;
-    Ok(Exit::InStep)
-}
-
 /// Writes the variables of the stand-ins to a file, because only a file can say how to run the one
 /// for mas-cli. State file and lock are temporary too, so nothing is left behind.
-fn write_config(world: &RunningWorld, deactivate_after: &str) -> Result<PathBuf, Failure> {
+fn config(world: &RunningWorld, deactivate_after: &str, more: &str) -> Result<PathBuf, Failure> {
     let exe = std::env::current_exe()
         .map_err(|source| Failure::Local { what: "find this program".to_owned(), source })?;
     let variables = world.env(Auth::ClientCredentials);
@@ -181,7 +172,7 @@ fn write_config(world: &RunningWorld, deactivate_after: &str) -> Result<PathBuf,
          # For type = \"mas-api\" under [writer], or source = \"mas\" under [accounts]:\n\
          [writer.mas_api]\nurl = {}\nissuer = {}\nclient_id = {}\nclient_secret = {}\n\n\
          [policy]\ndisable = \"lock\"\ndeactivate_after = {}\n\n\
-         [limits]\nmax_disable_percent = 80   # there are only a few accounts here\n",
+         [limits]\nmax_disable_percent = 80   # there are only a few accounts here\n{more}",
         value("MATRIX_SERVER_NAME"),
         toml::Value::from(world.directory().join("state.db").display().to_string()),
         value("KC_URL"),
