@@ -55,7 +55,7 @@ const PARTS: &[&str] =
 pub(crate) fn of_the_code() -> BTreeMap<String, String> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = BTreeMap::new();
-    let is_rust = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rs");
+    let is_rust = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "rs");
     for path in files(&source, &is_for_tests).into_iter().filter(is_rust) {
         let name = path.strip_prefix(&source).unwrap_or(&path).display().to_string();
         let text = std::fs::read_to_string(&path).expect("a readable source");
