@@ -1,5 +1,5 @@
 //! Checks whether `watch` can follow Keycloak's admin events. Only `watch` uses them, so missing
-//! ones are reported but are not a problem.
+//! ones are a warning.
 
 use super::check::Section;
 use crate::config::Config;
@@ -23,15 +23,18 @@ pub(super) async fn check(
     let without = "without them only full runs of `watch` find changes (watch.interval)";
     match keycloak.event_access().await {
         Ok(EventAccess::Saved) => section.ok(NAME, "the realm saves admin events, and `watch` can read them"),
-        Ok(EventAccess::NotSaved) => section.skip(
-            &[NAME],
-            &format!(
-                "the realm saves no admin events (Realm settings, Events, Admin events settings, Save events); {without}"
-            ),
+        Ok(EventAccess::NotSaved) => section.warn(
+            NAME,
+            format!("the realm saves no admin events; {without}"),
+            "In Keycloak, switch on Realm settings, Events, Admin events settings, Save events; or set \
+             `watch.events_every` to \"off\".",
         ),
-        Ok(EventAccess::Forbidden) => section.skip(
-            &[NAME],
-            &format!("admin events need the role view-events of the client {management}, which is missing; {without}"),
+        Ok(EventAccess::Forbidden) => section.warn(
+            NAME,
+            format!("admin events cannot be read; {without}"),
+            format!(
+                "Give the role view-events of the client {management}; or set `watch.events_every` to \"off\"."
+            ),
         ),
         Err(error) => section.failed(NAME, &error),
     }

@@ -7,7 +7,7 @@ use indicatif::HumanCount;
 use super::check::Section;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::model::Localpart;
+use crate::model::{Account, Localpart};
 use crate::phrases::{counted, examples};
 use crate::plan::{KeptReason, Pair, Plan, refusal};
 use crate::planner::{Draft, TemplateFit};
@@ -33,9 +33,10 @@ pub(super) async fn check(
     state: Option<&State>,
 ) -> Option<Plan> {
     match read(config, readers, state).await {
-        Ok((plan, fit)) => {
+        Ok((plan, fit, idle)) => {
             mapping(section, config, &plan);
             template(section, config, &fit);
+            idle_entries(section, &idle);
             return Some(plan);
         }
         Err(Failure::Read(error)) => section.failed(NAME, &error),
@@ -51,7 +52,7 @@ async fn read(
     config: &Config,
     readers: &Readers,
     state: Option<&State>,
-) -> Result<(Plan, TemplateFit), Failure> {
+) -> Result<(Plan, TemplateFit, Vec<String>), Failure> {
     let mut reading = readers.read(config, &Tallies::default()).await?;
     if let Some(state) = state {
         state.recall(&mut reading.facts)?;
@@ -60,7 +61,23 @@ async fn read(
     let accounts: Vec<_> = draft.to_recheck().collect();
     let rechecks =
         readers.recheck(accounts, config.limits.max_look, &reading, &Tally::default()).await?;
-    Ok((draft.decide(&rechecks), draft.template_fit(SAMPLE)))
+    let localparts = reading.facts.accounts.iter().map(Account::localpart);
+    let idle = config.policy.protect.idle_entries(localparts);
+    let idle = idle.into_iter().map(|entry| format!("{entry:?}")).collect();
+    Ok((draft.decide(&rechecks), draft.template_fit(SAMPLE), idle))
+}
+
+/// Reports the entries of `policy.protect` that protect nothing.
+fn idle_entries(section: &mut Section, idle: &[String]) {
+    const NAME: &str = "protect_entries";
+    if idle.is_empty() {
+        return;
+    }
+    section.warn(
+        NAME,
+        format!("policy.protect: {} matches no account", idle.join(", ")),
+        "Check the spelling, or remove the entry from `policy.protect`.",
+    );
 }
 
 /// Reports how many members have an account, and by which evidence.

@@ -7,6 +7,7 @@ mod admins;
 mod check;
 mod clock;
 mod events;
+mod host;
 mod keycloak;
 mod mapping;
 mod mas;
@@ -76,7 +77,9 @@ pub async fn examine(
             }
         }
     }
-    let sections = [Some(settings::check(config, warnings)), Some(keycloak), synapse, mas, mas_cli];
+    let mut settings = settings::check(config, warnings);
+    host::check(&mut settings, config).await;
+    let sections = [Some(settings), Some(keycloak), synapse, mas, mas_cli];
     Report { sections: sections.into_iter().flatten().collect() }
 }
 

@@ -24,8 +24,8 @@ pub(super) fn check(config: &Config, warnings: &[Warning]) -> Section {
         "disable",
         match config.policy.disable {
             DisableMode::Deactivate => {
-                "policy.disable = \"deactivate\": a disabled account loses its rooms and e-mail addresses permanently; \
-                 \"lock\" keeps them"
+                "policy.disable = \"deactivate\": a disabled account loses its rooms and e-mail addresses permanently. \
+                 Recommended: \"lock\" with policy.deactivate_after = \"30d\""
                     .to_owned()
             }
             DisableMode::Lock => what_a_lock_keeps(&config.policy),

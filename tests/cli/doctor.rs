@@ -4,6 +4,7 @@ mod keycloak;
 mod mapping;
 mod mas;
 mod mas_cli;
+mod planted;
 mod synapse;
 
 use matrix_keycloak_sync::standins::{Auth, RunningWorld};

@@ -9,9 +9,15 @@ use matrix_keycloak_sync::standins::RunningWorld;
 use crate::harness::Run;
 
 /// What differs between two runs of the same command.
-const VARIABLE: [(&str, &str); 7] = [
+const VARIABLE: [(&str, &str); 9] = [
     (r"(https?)://(127\.0\.0\.1|localhost):\d+", "$1://SERVER"),
     (r"/[^\s:]*/\.tmp\w{6}", "/world"),
+    (r"[\d.]+ [KMGTP]?i?B\s+free\b", "SIZE free"),
+    // Another test may listen there at this moment.
+    (
+        r"(`watch`\s+can\s+listen\s+on\s+127\.0\.0\.1:9464|something\s+listens\s+on\s+127\.0\.0\.1:9464\s+already,\s+such\s+as\s+a\s+running\s+`watch`)",
+        "LISTEN",
+    ),
     (r"sha256:[0-9a-f]{8,64}", "sha256:DIGEST"),
     (r"(--approve |\(digest |this plan is )[0-9a-f]{8}\b", "${1}DIGEST"),
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID"),

@@ -148,7 +148,7 @@ async fn token_without_roles_is_checked_by_its_access() {
 }
 
 #[tokio::test]
-async fn admin_events_are_looked_for_and_their_absence_is_no_fault() {
+async fn admin_events_are_looked_for_and_their_absence_is_a_warning() {
     let events = &["keycloak events"];
     let world = started(the_table()).await;
     let saved = doctor(by_client(&world)).shown(events);

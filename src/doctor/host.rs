@@ -1,0 +1,222 @@
+//! Checks this machine: the place of the state file, its free space, and the address of the listener.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use indicatif::HumanBytes;
+use rustix::fs::{Access, access, statvfs};
+use tokio::net::TcpListener;
+
+use super::check::Section;
+use crate::config::{Config, StateFile};
+
+/// Less free space is a warning: the state file of a large homeserver is smaller.
+const LITTLE: u64 = 100 << 20;
+/// Less is a problem: a run records every change before it makes it.
+const TOO_LITTLE: u64 = 10 << 20;
+
+pub(super) async fn check(section: &mut Section, config: &Config) {
+    state_file(section, config);
+    listener(section, config.watch.listen).await;
+}
+
+fn state_file(section: &mut Section, config: &Config) {
+    const NAME: &str = "state_file";
+    let (path, is_made) = match &config.state_file {
+        StateFile::Off => {
+            section.skip(&[NAME, "disk"], "state_file = \"off\"");
+            return;
+        }
+        StateFile::Default(None) => {
+            let found =
+                "there is no place for it: STATE_DIRECTORY, XDG_STATE_HOME and HOME are not set";
+            unusable(
+                section,
+                config,
+                found,
+                "Set `state_file` to a path that this user can write.",
+            );
+            section.skip(&["disk"], "there is no place for the state file");
+            return;
+        }
+        StateFile::Default(Some(path)) => (path, Folder::IsMade),
+        StateFile::At(path) => (path, Folder::MustExist),
+    };
+    match place(path, is_made) {
+        Place::Usable(found) => section.ok(NAME, found),
+        Place::Exposed(found, fix) => section.warn(NAME, found, fix),
+        Place::Unusable(found, fix) => unusable(section, config, &found, &fix),
+    }
+    disk(section, path);
+}
+
+/// Reports that there is no memory. It is a problem if a run would end because of that.
+fn unusable(section: &mut Section, config: &Config, found: &str, fix: &str) {
+    let is_default = matches!(config.state_file, StateFile::Default(_));
+    match config.needs_state() {
+        None if is_default => {
+            section.warn("state_file", format!("{found}; nothing is remembered"), fix);
+        }
+        Some(what) if is_default => {
+            section.problem("state_file", format!("{found}, and {what} needs it"), fix);
+        }
+        _ => section.problem("state_file", found, fix),
+    }
+}
+
+/// Whether the program creates the folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Folder {
+    IsMade,
+    MustExist,
+}
+
+/// What the place of the state file is like, and the fix.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    Usable(String),
+    /// Others can read it.
+    Exposed(String, String),
+    Unusable(String, String),
+}
+
+fn place(path: &Path, folder: Folder) -> Place {
+    let shown = path.display();
+    let own = "Use a path that belongs to the user who runs this program.".to_owned();
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound => return missing(path, folder),
+        Err(error) => return Place::Unusable(format!("{shown}: {error}"), own),
+    };
+    let kind = metadata.file_type();
+    if !kind.is_file() {
+        let sort = match () {
+            () if kind.is_symlink() => "a link, which is not followed",
+            () if kind.is_dir() => "a folder",
+            () if kind.is_fifo() || kind.is_socket() => "no regular file",
+            () => "a device",
+        };
+        return Place::Unusable(
+            format!("{shown} is {sort}"),
+            "Set `state_file` to a file.".to_owned(),
+        );
+    }
+    if access(path, Access::READ_OK | Access::WRITE_OK).is_err() {
+        return Place::Unusable(format!("{shown} cannot be written by this user"), own);
+    }
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Place::Exposed(
+            format!(
+                "{shown} has mode {mode:03o}: other users can open it, and it has names and histories"
+            ),
+            format!("Run `chmod 600 {shown}`."),
+        );
+    }
+    Place::Usable(format!("{shown}, {}", HumanBytes(metadata.len())))
+}
+
+fn missing(path: &Path, folder: Folder) -> Place {
+    let shown = path.display();
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    let existing = nearest(parent);
+    if folder == Folder::MustExist && existing != parent {
+        return Place::Unusable(
+            format!("the folder {} does not exist", parent.display()),
+            format!("Create it with mode 0700: `install -d -m 700 {}`.", parent.display()),
+        );
+    }
+    if access(&existing, Access::WRITE_OK | Access::EXEC_OK).is_err() {
+        return Place::Unusable(
+            format!("{shown} does not exist, and this user cannot create it"),
+            "Create the folder for the user who runs this program, or set `state_file` to another path.".to_owned(),
+        );
+    }
+    Place::Usable(format!("{shown}, created by the first run that may write"))
+}
+
+/// Returns the nearest folder on this path that exists.
+fn nearest(path: &Path) -> PathBuf {
+    path.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("/")).to_owned()
+}
+
+fn disk(section: &mut Section, path: &Path) {
+    const NAME: &str = "disk";
+    let folder = nearest(path.parent().unwrap_or(Path::new("/")));
+    let Ok(disk) = statvfs(&folder) else {
+        section.skip(&[NAME], "the free space is unknown");
+        return;
+    };
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let found = format!("{} free for the state file in {}", HumanBytes(free), folder.display());
+    let fix = "Free some space, or set `state_file` to a path on another file system.";
+    match free {
+        TOO_LITTLE.. if free >= LITTLE => section.ok(NAME, found),
+        TOO_LITTLE.. => section.warn(NAME, found, fix),
+        _ => section.problem(NAME, found, fix),
+    }
+}
+
+async fn listener(section: &mut Section, listen: Option<SocketAddr>) {
+    const NAME: &str = "listen";
+    let Some(listen) = listen else {
+        section.skip(&[NAME], "watch.listen = \"off\"");
+        return;
+    };
+    match TcpListener::bind(listen).await {
+        Ok(_) if listen.ip().is_loopback() => {
+            section.ok(NAME, format!("`watch` can listen on {listen}"));
+        }
+        Ok(_) => section.ok(
+            NAME,
+            format!("`watch` can listen on {listen}, which other machines may reach: it serves counts and no names there"),
+        ),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            section.ok(NAME, format!("something listens on {listen} already, such as a running `watch`"));
+        }
+        Err(error) => section.problem(
+            NAME,
+            format!("`watch` cannot listen on {listen}: {error}"),
+            "Set `watch.listen` to an address of this machine with a port of 1024 or more, or to \"off\".",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn place_of_the_state_file_is_judged() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("state.db"), "x").expect("writable");
+        let mode = |mode| fs::set_permissions(at("state.db"), fs::Permissions::from_mode(mode));
+        mode(0o600).expect("ours");
+        symlink(at("state.db"), at("link")).expect("writable");
+        let judged = |place: &Place| match place {
+            Place::Usable(_) => "usable",
+            Place::Exposed(..) => "exposed",
+            Place::Unusable(..) => "unusable",
+        };
+        for (name, folder, expected) in [
+            ("state.db", Folder::MustExist, "usable"),
+            ("new.db", Folder::MustExist, "usable"),
+            ("none/new.db", Folder::MustExist, "unusable"),
+            ("none/new.db", Folder::IsMade, "usable"),
+            ("link", Folder::MustExist, "unusable"),
+            (".", Folder::MustExist, "unusable"),
+        ] {
+            assert_eq!(judged(&place(&at(name), folder)), expected, "{name}");
+        }
+        mode(0o644).expect("ours");
+        assert_eq!(judged(&place(&at("state.db"), Folder::MustExist)), "exposed");
+        assert_eq!(judged(&place(Path::new("/dev/null"), Folder::MustExist)), "unusable");
+    }
+}
