@@ -1,11 +1,13 @@
-//! Serves rooms: creating them, sending messages to them, and their names for administrators.
+//! Serves rooms: creating them, sending messages to them, their state, and their names for
+//! administrators.
 //!
-//! Only the creation and the messages are recorded. `GET /_synapse/admin/v1/rooms/{id}` follows
-//! Synapse's documentation.
+//! The creation and the messages are recorded. The state, and what happens without the power or
+//! without a device, follow Synapse 1.163; `GET /_synapse/admin/v1/rooms/{id}` follows its
+//! documentation.
 
 use std::collections::BTreeMap;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post, put};
@@ -13,10 +15,11 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::auth;
+use super::auth::{self, Requester};
 use super::error::{SynapseRefusal, answer};
 use super::state::SynapseState;
-use crate::standins::{Shared, ids};
+use crate::standins::query::Params;
+use crate::standins::{Shared, ids, time};
 
 /// A message that was sent to a room.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,9 +40,25 @@ pub struct SynapseRoom {
     pub creator: Option<String>,
     /// Oldest first.
     pub messages: Vec<RoomMessage>,
+    /// The content of state events without a key, by type, such as `m.room.power_levels`.
+    pub state: BTreeMap<String, Value>,
     /// Sender and transaction of each message, with its event: a repetition is no new message
     /// (trap 66).
     transactions: BTreeMap<(String, String), String>,
+}
+
+impl SynapseRoom {
+    /// Returns the power level of a user, and the level that a message needs. A creator has every
+    /// power.
+    fn power(&self, user: &str) -> (i64, i64) {
+        let levels = self.state.get("m.room.power_levels");
+        let level = |pointer: &str| levels?.pointer(pointer)?.as_i64();
+        let own = levels.and_then(|levels| levels["users"][user].as_i64());
+        let needs = levels.and_then(|levels| levels["events"]["m.room.message"].as_i64());
+        let has = if self.creator.as_deref() == Some(user) { Some(i64::MAX) } else { own };
+        let or_default = |level: Option<i64>, default: Option<i64>| level.or(default).unwrap_or(0);
+        (or_default(has, level("/users_default")), or_default(needs, level("/events_default")))
+    }
 }
 
 impl SynapseState {
@@ -70,6 +89,7 @@ pub(super) fn routes() -> Router<Shared<SynapseState>> {
         .route("/_matrix/client/v3/createRoom", post(create))
         .route("/_matrix/client/v3/joined_rooms", get(joined))
         .route("/_matrix/client/v3/rooms/{room_id}/send/{kind}/{transaction}", put(send))
+        .route("/_matrix/client/v3/rooms/{room_id}/state/{kind}/", get(room_state))
         .route("/_synapse/admin/v1/rooms/{room_id}", get(room))
 }
 
@@ -106,6 +126,41 @@ async fn joined(State(state): State<Shared<SynapseState>>, headers: HeaderMap) -
     Ok(answer(StatusCode::OK, &json!({"joined_rooms": rooms})))
 }
 
+/// `GET /_matrix/client/v3/rooms/{room_id}/state/{kind}/`
+async fn room_state(
+    State(state): State<Shared<SynapseState>>,
+    Path((room_id, kind)): Path<(String, String)>,
+    query: RawQuery,
+    headers: HeaderMap,
+) -> Answer {
+    let user = auth::requester(&state, &headers).await?.user_id;
+    let state = state.lock();
+    if !state.accounts.get(&user).is_some_and(|account| account.rooms.contains(&room_id)) {
+        let text = format!("User {user} not in room {room_id}, and room previews are disabled");
+        return Err(SynapseRefusal::new(StatusCode::FORBIDDEN, "M_FORBIDDEN", &text));
+    }
+    let room = state.room(&room_id);
+    let created = json!({"room_version": "12"});
+    let content = match kind.as_str() {
+        "m.room.create" => Some(&created),
+        other => room.and_then(|room| room.state.get(other)),
+    };
+    let not_found =
+        || SynapseRefusal::new(StatusCode::NOT_FOUND, "M_NOT_FOUND", "Event not found.");
+    let content = content.ok_or_else(not_found)?;
+    if Params::parse(&query.0.unwrap_or_default()).get("format") != Some("event") {
+        return Ok(answer(StatusCode::OK, content));
+    }
+    let creator = room.and_then(|room| room.creator.clone());
+    let sender = creator.unwrap_or_else(|| state.user_id("creator"));
+    let event = json!({
+        "type": kind, "state_key": "", "sender": sender, "room_id": room_id, "content": content,
+        "event_id": format!("${}{}", ids::word(24), ids::word(19)), "origin_server_ts": time::now_ms(),
+        "unsigned": {},
+    });
+    Ok(answer(StatusCode::OK, &event))
+}
+
 /// `PUT /_matrix/client/v3/rooms/{room_id}/send/{kind}/{transaction}`
 async fn send(
     State(state): State<Shared<SynapseState>>,
@@ -113,7 +168,11 @@ async fn send(
     headers: HeaderMap,
     Json(content): Json<Value>,
 ) -> Answer {
-    let sender = auth::requester(&state, &headers).await?.user_id;
+    let Requester { user_id: sender, device_id, .. } = auth::requester(&state, &headers).await?;
+    if device_id.is_none() {
+        let (status, text) = (StatusCode::INTERNAL_SERVER_ERROR, "Internal server error");
+        return Err(SynapseRefusal::new(status, "M_UNKNOWN", text));
+    }
     let mut state = state.lock();
     let is_member =
         state.accounts.get(&sender).is_some_and(|account| account.rooms.contains(&room_id));
@@ -122,6 +181,13 @@ async fn send(
         return Err(SynapseRefusal::new(StatusCode::FORBIDDEN, "M_FORBIDDEN", &text));
     }
     let room = state.add_room(&room_id);
+    let (has, needs) = room.power(&sender);
+    if has < needs {
+        let text = format!(
+            "You don't have permission to post that to the room. user_level ({has}) < send_level ({needs})"
+        );
+        return Err(SynapseRefusal::new(StatusCode::FORBIDDEN, "M_FORBIDDEN", &text));
+    }
     let sent = (sender.clone(), transaction);
     let event_id = room.transactions.get(&sent).cloned().unwrap_or_else(|| {
         let event_id = format!("${}{}", ids::word(24), ids::word(19));
