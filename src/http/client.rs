@@ -180,6 +180,17 @@ impl Api {
             .decode(|answer| serde_json::from_str(answer))
     }
 
+    /// Sends `PUT base/path…` with this JSON, which is retried like everything else.
+    pub async fn put<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &Value,
+    ) -> Result<T, HttpError> {
+        self.ask(Method::PUT, self.url(path, &[]), Some(body))
+            .await?
+            .decode(|answer| serde_json::from_str(answer))
+    }
+
     async fn ask(
         &self,
         method: Method,
@@ -307,7 +318,11 @@ pub(super) async fn get_openly<T: DeserializeOwned>(
 }
 
 fn name_of(method: &Method) -> &'static str {
-    if *method == Method::POST { "POST" } else { "GET" }
+    match *method {
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        _ => "GET",
+    }
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub enum Missing {
 pub struct HttpError {
     pub server: Server,
     pub purpose: Purpose,
-    /// `GET` or `POST`.
+    /// `GET`, `POST` or `PUT`.
     pub method: &'static str,
     /// The address, which never contains secrets.
     pub url: String,

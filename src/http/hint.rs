@@ -82,7 +82,7 @@ impl HttpError {
 
     /// Returns whether the request may have changed something although it failed.
     fn is_change(&self) -> bool {
-        self.purpose == Purpose::Data && self.method == "POST"
+        self.purpose == Purpose::Data && self.method != "GET"
     }
 
     fn mas_status_hint(&self, status: StatusCode) -> String {

@@ -8,9 +8,6 @@ use tracing::info;
 
 use super::error::HttpError;
 
-/// The longest wait that a server may ask for.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
-
 /// How long to retry with a busy server. A hang is never waited for twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
@@ -18,6 +15,8 @@ pub enum Patience {
     Reading,
     /// A change that was started should be completed.
     Writing,
+    /// No one waits for it for long.
+    Notifying,
 }
 
 impl Patience {
@@ -25,8 +24,17 @@ impl Patience {
     /// for writing.
     fn more_tries(self) -> usize {
         match self {
+            Self::Notifying => 1,
             Self::Reading => 2,
             Self::Writing => 7,
+        }
+    }
+
+    /// Returns the longest wait that a server may ask for.
+    fn longest_wait(self) -> Duration {
+        match self {
+            Self::Notifying => Duration::from_secs(5),
+            Self::Reading | Self::Writing => Duration::from_secs(30),
         }
     }
 }
@@ -55,7 +63,7 @@ where
             error.may_pass() && silent < 2
         })
         .adjust(|error, pause| match error.kind.retry_after() {
-            Some(wait) if wait > LONGEST_WAIT => None,
+            Some(wait) if wait > patience.longest_wait() => None,
             Some(wait) => pause.map(|pause| pause.max(wait)),
             None => pause,
         })
