@@ -54,7 +54,8 @@ pub async fn apply(
         return Ok(Exit::Refused);
     }
     Asking::unless(args.yes || args.approve.is_some()).confirm(&plan)?;
-    let (_, exit) = run.finish(&order, &plan, SyncFormat::Text).await?;
+    let (_, exit) = run.finish(&order, global, &plan, SyncFormat::Text).await?;
+    run.report_end(None, surroundings.timeouts).await;
     Ok(exit)
 }
 

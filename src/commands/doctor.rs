@@ -19,7 +19,7 @@ pub async fn doctor(
     let (session, warnings) = Session::quietly(global, surroundings)?;
     let tallies = Tallies::default();
     let examining =
-        examine(&session.config, &warnings, &session.readers, &*surroundings.env, &tallies.members);
+        examine(&session.config, &warnings, &session.readers, surroundings, &tallies.members);
     let mut report = session.progress.reading(&tallies, examining).await;
     examine_mapping(&mut report, &session.config, &session.readers, session.state.as_ref()).await;
     print(&match args.format {

@@ -32,12 +32,24 @@ pub async fn sync(
             .await;
     }
     let begin = Instant::now();
-    let ended = run(global, args, surroundings).await;
-    metrics().run_ended(RunKind::Full, run_result(&ended), begin.elapsed());
+    let ended = match Writing::begin(global, surroundings) {
+        Err(failure) => counted(Err(failure), begin),
+        Ok(run) => {
+            let ended = counted(carry_out(&run, global, args).await, begin);
+            run.report_end(ended.as_ref().err(), surroundings.timeouts).await;
+            ended
+        }
+    };
     match &args.metrics_file {
         Some(path) => leave_metrics(path, ended),
         None => ended,
     }
+}
+
+/// Records the end of a run in the metrics.
+fn counted(ended: Result<Exit, Failure>, begin: Instant) -> Result<Exit, Failure> {
+    metrics().run_ended(RunKind::Full, run_result(&ended), begin.elapsed());
+    ended
 }
 
 /// Returns what came of a command.
@@ -64,12 +76,7 @@ fn leave_metrics(path: &Path, ended: Result<Exit, Failure>) -> Result<Exit, Fail
     }
 }
 
-async fn run(
-    global: &Global,
-    args: &SyncArgs,
-    surroundings: &Surroundings,
-) -> Result<Exit, Failure> {
-    let run = Writing::begin(global, surroundings)?;
+async fn carry_out(run: &Writing, global: &Global, args: &SyncArgs) -> Result<Exit, Failure> {
     let aim = Aim::write(args.approve.as_ref());
     let mut plan = run.unless_stopped(run.session.plan(aim)).await?;
     let digest = plan.digest();
@@ -98,7 +105,7 @@ async fn run(
         return Ok(Exit::Refused);
     }
     Asking::unless(args.yes || args.approve.is_some()).confirm(&plan)?;
-    let (outcomes, exit) = run.finish(&order, &plan, args.format).await?;
+    let (outcomes, exit) = run.finish(&order, global, &plan, args.format).await?;
     say_what_waits(global, &plan, &outcomes);
     Ok(exit)
 }

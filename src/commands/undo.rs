@@ -59,12 +59,13 @@ pub async fn undo(
         plan.include_members();
     }
     asking.confirm(&plan)?;
-    let (_, exit) = run.finish(&order, &plan, SyncFormat::Text).await?;
+    let (_, exit) = run.finish(&order, global, &plan, SyncFormat::Text).await?;
     let members = plan.actions.iter().filter(|action| action.skipped == Some(Skip::Member)).count();
     if members > 0 {
         let command = command_to_go_on(global, &order.line, &order.digest);
         tell(&text::members_spared(members, &command, Terminal::of_stderr()));
     }
+    run.report_end(None, surroundings.timeouts).await;
     Ok(exit)
 }
 

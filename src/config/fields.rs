@@ -46,6 +46,11 @@ impl Fields {
         keys.iter().any(|key| self.is_given(key))
     }
 
+    /// Returns whether a key that begins like this has a problem.
+    pub(super) fn is_wrong_in(&self, section: &str) -> bool {
+        self.sources.problems.iter().any(|problem| problem.key.starts_with(section))
+    }
+
     /// Notes a problem with a value that has been taken.
     pub(super) fn wrong(&mut self, key: &ConfigKey, value: Option<&str>, why: impl Into<String>) {
         let value = value.map(|value| format!("{value:?}"));

@@ -5,6 +5,7 @@ mod fields;
 mod given_values;
 mod keys;
 mod load;
+mod notify;
 mod problem;
 mod secret_files;
 mod shown;
@@ -29,6 +30,7 @@ use crate::state::Namespace;
 
 pub use keys::{Absent, ConfigKey, Expected};
 pub use load::{Loaded, Warning, load};
+pub use notify::{NotifyConfig, RoomConfig};
 pub use problem::{ConfigError, Problem};
 pub use secret_files::SecretFiles;
 pub use shown::{Origin, ShownKey};
@@ -58,6 +60,7 @@ pub struct Config {
     pub limits: Limits,
     pub max_consecutive_failures: usize,
     pub watch: WatchConfig,
+    pub notify: NotifyConfig,
     /// The files of secrets and certificates, which `watch` reloads if they change.
     pub secret_files: SecretFiles,
 }

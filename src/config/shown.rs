@@ -10,7 +10,8 @@ use crate::model::ServerText;
 const MASK: &str = "\"…\"";
 
 /// The keys that are commands.
-const COMMANDS: [&str; 2] = [keys::mas_cli::COMMAND.name, keys::watch::ON_REFUSED.name];
+const COMMANDS: [&str; 3] =
+    [keys::mas_cli::COMMAND.name, keys::watch::ON_REFUSED.name, keys::notify::ON_DONE.name];
 
 /// The origin of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]

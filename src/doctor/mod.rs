@@ -13,6 +13,7 @@ mod mapping;
 mod mas;
 mod mas_cli;
 mod members;
+mod notify;
 mod reach;
 mod settings;
 mod shut_out;
@@ -22,27 +23,29 @@ mod version;
 use futures_util::future::join4;
 
 use crate::config::{Config, Warning, WriterKindConfig};
-use crate::environment::Environment;
+use crate::environment::Surroundings;
 use crate::readers::{Readers, Tally};
 use crate::state::State;
 use crate::writers::MasCli;
 
 pub use check::{Area, Check, Report, Section, Status};
 
-/// Checks everything that this configuration uses, all servers at the same time. `env` has the
-/// variables that a subprocess may see, `members` counts the members read.
+/// Checks everything that this configuration uses, all servers at the same time. `members` counts
+/// the members read.
 pub async fn examine(
     config: &Config,
     warnings: &[Warning],
     readers: &Readers,
-    env: &Environment,
+    surroundings: &Surroundings,
     members: &Tally,
 ) -> Report {
     let keycloak = keycloak::check(config, &readers.keycloak, members);
     let synapse = async {
         match (&config.synapse, &readers.synapse) {
             (Some(settings), Some(reader)) => {
-                Some(synapse::check(config, settings, reader, readers).await)
+                let mut section = synapse::check(config, settings, reader, readers).await;
+                notify::room(&mut section, config, readers, surroundings).await;
+                Some(section)
             }
             _ => None,
         }
@@ -56,7 +59,8 @@ pub async fn examine(
     let mas_cli = async {
         match &config.writer.kind {
             WriterKindConfig::MasCli(settings) => {
-                Some(mas_cli::check(config, settings, &MasCli::new(settings.clone(), env)).await)
+                let mas_cli = MasCli::new(settings.clone(), &*surroundings.env);
+                Some(mas_cli::check(config, settings, &mas_cli).await)
             }
             WriterKindConfig::MasApi => None,
         }
@@ -79,6 +83,7 @@ pub async fn examine(
     }
     let mut settings = settings::check(config, warnings);
     host::check(&mut settings, config).await;
+    notify::hooks(&mut settings, config, &*surroundings.env);
     let sections = [Some(settings), Some(keycloak), synapse, mas, mas_cli];
     Report { sections: sections.into_iter().flatten().collect() }
 }

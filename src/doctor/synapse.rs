@@ -15,7 +15,7 @@ use crate::http::HttpError;
 use crate::model::{MasUserId, SYNAPSE_SHOWS_LOCKS, UserId, release_in};
 use crate::phrases::{counted, joined};
 use crate::plan::DisableMode;
-use crate::readers::{ReadError, Readers, SynapseReader};
+use crate::readers::{ReadError, Readers, SynapseApi, SynapseReader};
 
 /// The first version that can lock an account.
 const LOCKS: Version = Version::new(1, 91, 0);
@@ -73,7 +73,7 @@ pub(super) async fn check(
 /// owner's account. Synapse names only the user that the token acts as.
 async fn token_owner(section: &mut Section, actor: &UserId, readers: &Readers) {
     const NAME: &str = "token_owner";
-    match readers.owners_of_synapse_token(actor).await {
+    match readers.owners_of_synapse_token(actor, SynapseApi::Admin).await {
         Ok(Some(owners)) if owners.is_empty() => {
             section.ok(NAME, "the personal access token belongs to a client of MAS");
         }

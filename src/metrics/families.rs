@@ -4,7 +4,7 @@ use prometheus::core::Collector;
 use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 use strum::VariantArray as _;
 
-use super::RunKind;
+use super::{Delivery, Receiver, RunKind};
 use crate::model::Word as _;
 use crate::plan::{ActionKind, OutcomeKind, RunResult};
 
@@ -37,6 +37,7 @@ pub struct Metrics {
     pub(super) requests: IntCounterVec,
     pub(super) events: GaugeVec,
     pub(super) lag: HistogramVec,
+    pub(super) notifications: IntCounterVec,
 }
 
 /// The name, meaning and labels of a metric.
@@ -88,6 +89,8 @@ const LAG: Family = family(
     "Seconds from an event in Keycloak until the homeserver shows the change.",
     &[],
 );
+const NOTIFICATIONS: Family =
+    family("notifications_total", "Notifications by receiver and outcome.", &["to", "outcome"]);
 
 impl Default for Metrics {
     fn default() -> Self {
@@ -112,6 +115,7 @@ impl Default for Metrics {
             requests: families.counter(&REQUESTS),
             events: families.gauge(&EVENTS),
             lag: families.histogram(&LAG, &LAG_SECONDS),
+            notifications: families.counter(&NOTIFICATIONS),
             registry: families.0,
         };
         metrics.begin_at_zero();
@@ -132,6 +136,16 @@ impl Metrics {
             for outcome in OutcomeKind::VARIANTS {
                 self.actions.with_label_values(&[action.word(), outcome.word()]);
             }
+        }
+        for receiver in [Receiver::OnDone, Receiver::OnRefused] {
+            self.begin_notifications(receiver, &[Delivery::Sent, Delivery::Failed]);
+        }
+        self.begin_notifications(Receiver::Room, Delivery::VARIANTS);
+    }
+
+    fn begin_notifications(&self, receiver: Receiver, deliveries: &[Delivery]) {
+        for delivery in deliveries {
+            self.notifications.with_label_values(&[receiver.word(), delivery.word()]);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod availability;
 mod families;
+mod notifications;
 mod textfile;
 
 use std::io;
@@ -18,6 +19,7 @@ use crate::model::{Account, AccountState, Server, Timestamp, Word as _, serde_wi
 use crate::plan::{ActionKind, Outcome, Plan, RunResult};
 
 pub use families::Metrics;
+pub use notifications::{Delivery, Receiver};
 
 /// What a run covered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
@@ -120,6 +122,11 @@ impl Metrics {
         if result != RunResult::Refused {
             set(&self.refused, 0);
         }
+    }
+
+    /// Counts a notification.
+    pub fn notification(&self, receiver: Receiver, delivery: Delivery) {
+        self.notifications.with_label_values(&[receiver.word(), delivery.word()]).inc();
     }
 
     /// Records the time from an event until the homeserver showed the change.

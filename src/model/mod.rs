@@ -38,7 +38,7 @@ pub use text::ServerText;
 pub(crate) use text::{printable, to_json};
 pub use tie::{Owner, Recalled, Remembered, Tie};
 pub use timestamp::{ServerClocks, Timestamp};
-pub use token_owners::TokenOwners;
+pub use token_owners::{TokenOwners, UnknownNotifier};
 pub use weak_signs::{Fingerprint, Signs, full_name, unescape_localpart};
 pub use word::Word;
 pub(crate) use word::{deserialize_word, serde_with_words};

@@ -273,6 +273,20 @@ impl Plan {
         })
     }
 
+    /// Returns what to do about a refusal if there is no plan to approve.
+    #[must_use]
+    pub fn advice_without_approval(&self) -> Option<&'static str> {
+        if self.not_rechecked.is_some() {
+            Some(
+                "There is no plan to approve yet. Check the group in Keycloak; if it is right, raise `limits.max_look`.",
+            )
+        } else if !self.has_changes() {
+            Some("Check the group and the limits; if they are right, raise the limit in [limits].")
+        } else {
+            None
+        }
+    }
+
     /// Returns whether only actions that wait for an approval are left.
     #[must_use]
     pub fn waits_for_approval_alone(&self, outcomes: &[Outcome]) -> bool {

@@ -14,6 +14,7 @@ mod second_look;
 mod set_aside;
 mod silence;
 pub mod synapse;
+mod token_owners;
 mod unique_rows;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,11 +24,9 @@ use tokio::task::JoinSet;
 
 use crate::config::{AccountSource, Config, SynapseConfig};
 use crate::environment::Timeouts;
-use crate::http::{self, HttpError, Trust};
+use crate::http::{self, Trust};
 use crate::mas_api::MasApi;
-use crate::model::{
-    Account, MasUserId, MemberList, ServerClocks, ServerName, Timestamp, TokenOwners, UserId,
-};
+use crate::model::{Account, MemberList, ServerClocks, ServerName, Timestamp, TokenOwners};
 use crate::planner::{Facts, Federation, Memory, Subjects};
 
 pub use account_state::{CurrentState, ServerAnswers};
@@ -37,7 +36,8 @@ pub use keycloak::{
     MemberRole, Members, Membership, MembershipHint, Owners, Roles, Witnesses,
 };
 pub use mas::{
-    FoundInMas, InMasRow, LinkList, LinkProvider, LinksOf, MasReader, MasUser, UsersByName,
+    FoundInMas, InMasRow, LinkList, LinkProvider, LinksOf, MasReader, MasUser, SynapseApi,
+    UsersByName,
 };
 pub use refresh::Refresh;
 pub use registered::{Judge, NEWEST, Registered};
@@ -56,18 +56,26 @@ pub struct Readers {
     pub synapse: Option<SynapseReader>,
     /// MAS, if its Admin API is configured.
     pub mas: Option<MasReader>,
+    /// The homeserver by the token of the bot that writes to `notify.room`, if there is one.
+    notifier: Option<(SynapseReader, TokenKind)>,
     source: AccountSource,
     server_name: ServerName,
     synapse_token: TokenKind,
 }
 
-/// The kind of Synapse's admin token.
+/// The kind of a token for Synapse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TokenKind {
     /// A personal access token of MAS, whose owner may be another user than the one it acts as.
     Personal,
     /// Any other token, which belongs to the user that it acts as.
     Other,
+}
+
+impl TokenKind {
+    fn of(is_personal: bool) -> Self {
+        if is_personal { Self::Personal } else { Self::Other }
+    }
 }
 
 /// One complete reading.
@@ -168,16 +176,20 @@ impl Readers {
             let http = http::client_beside(beside, trust, timeouts, &synapse.url, &synapse.tls);
             Ok::<_, ReadError>(SynapseReader::new(synapse, http.map_err(ReadError::Client)?))
         };
+        let synapse = config.synapse.as_ref().map(synapse).transpose()?;
+        let notifier = synapse.as_ref().zip(config.notify.room.as_ref()).map(|(synapse, room)| {
+            let kind = TokenKind::of(room.has_personal_token());
+            (synapse.opened_by(room.access_token.clone()), kind)
+        });
+        let is_personal = config.synapse.as_ref().is_some_and(SynapseConfig::has_personal_token);
         Ok(Self {
             keycloak: KeycloakReader::new(&config.keycloak, &config.server_name, keycloak.clone()),
-            synapse: config.synapse.as_ref().map(synapse).transpose()?,
+            synapse,
+            notifier,
             mas: mas.map(|mas| MasReader::new(config, mas.clone())),
             source: config.accounts.source,
             server_name: config.server_name.clone(),
-            synapse_token: match &config.synapse {
-                Some(synapse) if synapse.has_personal_token() => TokenKind::Personal,
-                _ => TokenKind::Other,
-            },
+            synapse_token: TokenKind::of(is_personal),
         })
     }
 
@@ -274,37 +286,6 @@ impl Readers {
                 let (owners, (accounts, links)) = try_join(owners, accounts).await?;
                 Ok((owners, accounts, links))
             }
-        }
-    }
-
-    /// Adds the owners of Synapse's admin token, which whoami does not name, to the users behind
-    /// MAS's.
-    async fn with_token_owners(
-        &self,
-        synapse: Option<UserId>,
-        mut mas: Vec<MasUserId>,
-    ) -> Result<TokenOwners, HttpError> {
-        let mut without_owner = None;
-        if let Some(actor) = synapse.as_ref().filter(|_| self.synapse_token == TokenKind::Personal)
-        {
-            match self.owners_of_synapse_token(actor).await? {
-                Some(owners) => mas.extend(owners),
-                None => without_owner = Some(actor.clone()),
-            }
-        }
-        Ok(TokenOwners { synapse, mas, without_owner })
-    }
-
-    /// Returns the users that own Synapse's admin token, a personal access token that acts as
-    /// `actor`; none if a client owns it. Returns `None` if there is no Admin API, or if MAS does
-    /// not list the token.
-    pub async fn owners_of_synapse_token(
-        &self,
-        actor: &UserId,
-    ) -> Result<Option<Vec<MasUserId>>, HttpError> {
-        match &self.mas {
-            Some(mas) => mas.owners_of_tokens_for_synapse(actor.localpart()).await,
-            None => Ok(None),
         }
     }
 

@@ -4,6 +4,7 @@
 mod admins;
 mod approval;
 mod confirmation;
+mod notifications;
 mod open_sessions;
 mod pager;
 mod pipeline;
@@ -32,6 +33,7 @@ use crate::writers::{MasCli, Writer, WriterError};
 pub(crate) use self::admins::AdminsOfMas;
 pub(crate) use self::approval::{Order, command_line, command_to_go_on, shell_word};
 pub(crate) use self::confirmation::Asking;
+pub(crate) use self::notifications::{RunReport, next_step};
 pub(crate) use self::pager::page;
 pub(crate) use self::pipeline::{Aim, Decision};
 pub(crate) use self::print::{print, tell, tell_the_end};

@@ -3,7 +3,7 @@
 use futures_util::future::join;
 use tracing::warn;
 
-use super::warnings::warn_of_exposure;
+use super::warnings::{warn_of_exposure, warn_of_unknown_notifier};
 use super::{AdminsOfMas, Aim, Session, state_file};
 use crate::config::StateFile;
 use crate::failure::Failure;
@@ -48,6 +48,7 @@ impl Session {
                  the owner to policy.protect, because the token ends with the owner's account"
             );
         }
+        warn_of_unknown_notifier(&reading.facts.token_owners);
         let localparts = reading.facts.accounts.iter().map(Account::localpart);
         for entry in self.config.policy.protect.idle_entries(localparts) {
             warn!("policy.protect: {entry:?} matches no account");

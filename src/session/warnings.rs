@@ -4,6 +4,7 @@ use tracing::warn;
 
 use crate::config::MasApiConfig;
 use crate::mas_api::Exposure;
+use crate::model::{TokenOwners, UnknownNotifier};
 use crate::phrases::{counted, joined};
 use crate::plan::{KeptReason, Plan, Reason, Skip};
 use crate::planner::Facts;
@@ -30,6 +31,21 @@ pub(super) fn warn_of_exposure(exposure: &Exposure, mas: Option<&MasApiConfig>) 
             "writer.mas_api.client_id may do more than it needs ({}): give this program a client without redirect_uris",
             joined(needless, ", ")
         );
+    }
+}
+
+/// Warns about a bot whose account may be disabled, which would end its token.
+pub(super) fn warn_of_unknown_notifier(owners: &TokenOwners) {
+    match &owners.unknown_notifier {
+        Some(UnknownNotifier::Refused) => warn!(
+            "Synapse refuses notify.access_token, so the bot's account is not known: add it to policy.protect, or it is \
+             disabled like any other, and set a new token"
+        ),
+        Some(UnknownNotifier::ActsAs(actor)) => warn!(
+            "the owner of notify.access_token, a personal access token that acts as {actor}, is not known: add the owner \
+             to policy.protect, because the token ends with the owner's account"
+        ),
+        None => {}
     }
 }
 

@@ -1,15 +1,18 @@
 //! Provides what all commands that may change something need: lock, signals, record and writer.
 
-use super::{Order, Session, command_to_go_on, tell, tell_the_end};
+use std::cell::RefCell;
+
+use super::{Order, RunReport, Session, command_to_go_on, next_step, tell, tell_the_end};
 use crate::apply::{self, ApplyTallies, Hangup, RunContext, RunRecord, Stop};
 use crate::cli::{Global, SyncFormat};
-use crate::environment::Surroundings;
+use crate::environment::{Surroundings, Timeouts};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::lock::RunLock;
 use crate::metrics::metrics;
 use crate::output::{Progress, Terminal, text};
 use crate::plan::{Action, Outcome, Plan, PlanDocument, Refusal, RunCommand, RunResult, Skip};
+use crate::signals::{Coverage, News};
 use crate::state::{Beginning, RunId, State};
 use crate::writers::{Write as _, Writer};
 
@@ -23,6 +26,8 @@ pub(crate) struct Writing {
     pub(crate) session: Session,
     writer: Writer,
     stop: Stop,
+    /// What the run has to report at its end, if it is a command with one run.
+    report: RefCell<RunReport>,
     /// A command with one run holds it to the end; `watch` takes it for each run.
     _lock: Option<RunLock>,
 }
@@ -34,7 +39,7 @@ impl Writing {
         let writer = session.writer(surroundings)?;
         let lock = session.lock(surroundings)?;
         let stop = Stop::on_signals(Hangup::Stops).map_err(Failure::no_signals)?;
-        Ok(Self { session, writer, stop, _lock: Some(lock) })
+        Ok(Self { session, writer, stop, report: RefCell::default(), _lock: Some(lock) })
     }
 
     /// Opens it for `watch`: many runs, each with a lock of its own, and no progress bar.
@@ -46,7 +51,7 @@ impl Writing {
         let mut session = Session::for_writing(global, surroundings)?;
         session.progress = Progress::hidden();
         let writer = session.writer(surroundings)?;
-        Ok(Self { session, writer, stop, _lock: None })
+        Ok(Self { session, writer, stop, report: RefCell::default(), _lock: None })
     }
 
     /// Does work that a signal may end at any time, because nothing was changed yet.
@@ -74,6 +79,11 @@ impl Writing {
             let stale = order.stale(plan, self.session.state.as_ref())?;
             tell(&text::refused(&refusals, plan, stale.as_ref(), &command, Terminal::of_stderr()));
             self.refused(order.command, plan, &refusals)?;
+            if order.command == RunCommand::Sync {
+                let next = next_step(global, &order.line, &order.digest);
+                let news = News::refused(plan, &order.digest, &refusals, next);
+                self.report.borrow_mut().news = Some(news);
+            }
         }
         Ok(refusals)
     }
@@ -82,15 +92,37 @@ impl Writing {
     pub(crate) async fn finish(
         &self,
         order: &Order<'_>,
+        global: &Global,
         plan: &Plan,
         format: SyncFormat,
     ) -> Result<(Vec<Outcome>, Exit), Failure> {
         let (outcomes, exit) = self.carry_out(order.command, plan, order.undoes).await?;
+        self.report.replace(self.report_of(order, global, plan, &outcomes));
         let printed = match format {
             SyncFormat::Text => text::outcome(plan, &outcomes, Terminal::of_stdout()),
             SyncFormat::Json => PlanDocument::applied(plan, &outcomes).to_json(),
         };
         Ok((outcomes, tell_the_end(&printed, exit)))
+    }
+
+    /// Returns what a run has to report. At `apply` and `undo` an administrator sees what is open.
+    fn report_of(
+        &self,
+        order: &Order<'_>,
+        global: &Global,
+        plan: &Plan,
+        outcomes: &[Outcome],
+    ) -> RunReport {
+        let is_sync = order.command == RunCommand::Sync;
+        let coverage = if is_sync { Coverage::Whole } else { Coverage::Part };
+        let next = next_step(global, "sync", &plan.digest_after(outcomes));
+        let done = is_sync.then(|| self.session.document_for_hook(plan, outcomes)).flatten();
+        RunReport { done, news: Some(News::carried_out(coverage, plan, outcomes, next)) }
+    }
+
+    /// Reports the end of a command with one run to others, and its failure, if that is news.
+    pub(crate) async fn report_end(&self, failure: Option<&Failure>, timeouts: Timeouts) {
+        self.session.report(self.report.take(), failure, timeouts).await;
     }
 
     /// Records a plan that was refused.

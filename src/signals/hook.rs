@@ -1,5 +1,5 @@
-//! Runs a command of the administrator's when something needs attention: for a mail, a chat, a
-//! pager.
+//! Runs a command of the administrator's when something was changed or needs attention: for a mail,
+//! a chat, a pager.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 
 use crate::environment;
 use crate::environment::Surroundings;
-use crate::metrics::RunKind;
+use crate::metrics::{Delivery, Receiver, RunKind, metrics};
 use crate::model::{ServerText, Timestamp, printable, serde_with_words};
 use crate::plan::RefusalKind;
 use crate::subprocess;
@@ -62,14 +62,21 @@ pub struct HookInput {
     pub hint: Option<String>,
 }
 
-/// Runs the command and waits for it. Its failure is only a warning.
-pub async fn tell(command: &[String], input: &HookInput) {
-    tell_within(command, input, LIMIT).await;
+impl HookInput {
+    /// Returns it as the command gets it.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("strings and numbers always serialize")
+    }
 }
 
-async fn tell_within(command: &[String], input: &HookInput, limit: Duration) {
+/// Runs the command with this input and waits for it. Its failure is only a warning.
+pub async fn run_hook(receiver: Receiver, command: &[String], json: &str) {
+    run_within(receiver, command, json, LIMIT).await;
+}
+
+async fn run_within(receiver: Receiver, command: &[String], json: &str, limit: Duration) {
     let Some((program, arguments)) = command.split_first() else { return };
-    let Ok(json) = serde_json::to_vec(input) else { return };
     // Its arguments may contain a secret, such as the address of a chat.
     let shown = printable(program).into_owned();
     debug!(command = %shown, "running the hook");
@@ -77,10 +84,13 @@ async fn tell_within(command: &[String], input: &HookInput, limit: Duration) {
     run.args(arguments)
         .env_clear()
         .envs(environment::for_subprocess(&*Surroundings::default().env));
-    match subprocess::run(run, &json, limit).await {
+    let ended = subprocess::run(run, json.as_bytes(), limit).await;
+    let is_good = ended.as_ref().is_ok_and(|ended| ended.status.success());
+    metrics().notification(receiver, if is_good { Delivery::Sent } else { Delivery::Failed });
+    match ended {
         Ok(ended) => {
             let said = printed(&ended);
-            if ended.status.success() {
+            if is_good {
                 debug!(command = %shown, %said, "the hook succeeded");
             } else {
                 warn!("the hook {shown} failed ({}): {said}", ended.status);
@@ -133,7 +143,7 @@ mod tests {
     async fn hook(directory: &Path, line: &str, limit: Duration) {
         let command =
             ["/bin/sh", "-c", line, "hook", &directory.display().to_string()].map(str::to_owned);
-        tell_within(&command, &input(), limit).await;
+        run_within(Receiver::OnRefused, &command, &input().to_json(), limit).await;
     }
 
     fn read(directory: &Path, name: &str) -> String {
@@ -194,7 +204,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_hook_stops_nothing() {
-        tell(&[], &input()).await;
-        tell(&["/nowhere/hook".to_owned()], &input()).await;
+        run_hook(Receiver::OnDone, &[], "{}").await;
+        run_hook(Receiver::OnDone, &["/nowhere/hook".to_owned()], "{}").await;
     }
 }

@@ -1,13 +1,21 @@
-//! Reports to others how it works: metrics, health, service manager, journal, hook.
+//! Reports to others how it works: metrics, health, service manager, journal, hooks, a Matrix room.
 
 mod health;
 mod hook;
 mod journald;
 mod listener;
+mod message;
+mod news;
+mod notices;
 mod notify;
+mod room;
 
 pub use health::{Health, NotReady};
-pub use hook::{Event, HookInput, tell};
+pub use hook::{Event, HookInput, run_hook};
 pub use journald::journald_layer;
 pub use listener::serve;
+pub use message::Message;
+pub use news::{Coverage, NamedAccounts, News, NextStep, Question, has_changed};
+pub use notices::{Due, Notice, Notices, Unsent};
 pub use notify::ServiceManager;
+pub use room::{Bot, Encryption, MaySend, NotifyRoom, fix, notify};

@@ -25,6 +25,7 @@
 //! - `directories`: a directory is recorded in the transaction that records its members' accounts.
 //!   Without its row these accounts have no owner either, unless MAS links them.
 //! - `bridges`: a row keeps an account as it is, and a missing row costs a request.
+//! - `notices`: it changes no account; the room may hear twice of the same.
 //!
 //! One case is left: a whole volume that is restored with its lock file. A completed disable of
 //! ours then counts as ours although someone may have changed the account since. It matters only to
@@ -34,6 +35,7 @@ mod columns;
 mod error;
 mod history;
 mod memory;
+mod notices;
 mod open;
 mod owners;
 mod readings;
@@ -51,6 +53,7 @@ use rusqlite::Connection;
 
 pub use error::{StateError, StateProblem};
 pub use history::{ActionRow, INTERRUPTED, RecordedOutcome, RunFilter, RunRow};
+pub use notices::{LeftOut, NoticeMemory};
 pub use open::{Parents, make_folder};
 pub use readings::Age;
 pub use runs::{Beginning, RunId};

@@ -147,6 +147,14 @@ const STEPS: &[M<'_>] = &[
         PRIMARY KEY (run, number, place)
     ) STRICT, WITHOUT ROWID;",
     ),
+    M::up(
+        "CREATE TABLE notices (
+        realm TEXT NOT NULL,
+        server_name TEXT NOT NULL,
+        memory TEXT NOT NULL,
+        PRIMARY KEY (realm, server_name)
+    ) STRICT, WITHOUT ROWID;",
+    ),
 ];
 
 static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| Migrations::from_slice(STEPS));

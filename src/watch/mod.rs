@@ -5,6 +5,7 @@ mod after_run;
 mod event_cursor;
 mod event_source;
 mod new_accounts;
+mod notifications;
 mod registrations;
 mod round;
 mod schedule;

@@ -17,7 +17,8 @@ use crate::model::{MasAdmin, Timestamp, Word as _};
 use crate::plan::{ActionKind, Approval, Outcome, Plan};
 use crate::planner::Past;
 use crate::readers::{ReadError, Reading, Refresh};
-use crate::session::{Aim, Session, command_to_go_on};
+use crate::session::{Aim, Session, command_to_go_on, next_step};
+use crate::signals::{Coverage, News};
 use crate::watch::{Due, Window};
 
 /// More users than this cost more one by one than a full reading.
@@ -203,6 +204,10 @@ impl Watcher<'_> {
             }
             let digest = plan.digest();
             let command = command_to_go_on(self.global, "sync", &digest);
+            if kind == RunKind::Full {
+                let next = next_step(self.global, "sync", &digest);
+                self.news = Some(News::refused(plan, &digest, &refusals, next));
+            }
             return Ok(Ended::Refused { digest, refusals, command });
         }
         let carried_out = self.writing.carry_out(COMMAND, plan, None).await;
@@ -210,6 +215,8 @@ impl Watcher<'_> {
         let (outcomes, exit) = carried_out?;
         self.window.note_run(plan, &outcomes, Timestamp::now());
         self.take_in(plan, &outcomes);
+        self.report_changes(plan, &outcomes);
+        self.news = Some(self.news_of(plan, kind, &outcomes));
         // An action that waits for an approval is no reason to try again soon.
         let is_incomplete = exit == Exit::Incomplete && !plan.waits_for_approval_alone(&outcomes);
         let reached = if is_incomplete { Reached::Incomplete } else { Reached::InStep };
@@ -276,6 +283,13 @@ impl Watcher<'_> {
         let reasons = reasons.take(MOST_NAMED).collect();
         let command = command_to_go_on(self.global, "sync", &digest);
         Some(Waiting { digest, count, reasons, command })
+    }
+
+    /// Returns what the room may hear of a run.
+    fn news_of(&self, plan: &Plan, kind: RunKind, outcomes: &[Outcome]) -> News {
+        let coverage = if kind == RunKind::Full { Coverage::Whole } else { Coverage::Part };
+        let next = next_step(self.global, "sync", &plan.digest_after(outcomes));
+        News::carried_out(coverage, plan, outcomes, next)
     }
 
     fn lock(&self) -> Result<RunLock, Failure> {

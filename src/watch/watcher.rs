@@ -21,13 +21,13 @@ use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::lock::LockError;
-use crate::metrics::{RunKind, metrics};
+use crate::metrics::{Receiver, RunKind, metrics};
 use crate::model::Timestamp;
 use crate::phrases::counted;
 use crate::plan::{Refusal, RunCommand, RunResult};
 use crate::readers::Reading;
 use crate::session::Writing;
-use crate::signals::{self, Health, ServiceManager};
+use crate::signals::{self, Health, News, Notices, ServiceManager, Unsent, run_hook};
 use crate::watch::{Due, Schedule, Window};
 
 /// The name of the command in the history.
@@ -38,7 +38,7 @@ const BEAT: Duration = Duration::from_secs(5);
 const DEAD_AFTER: Duration = Duration::from_mins(2);
 /// The longest pause before events or the newest accounts are read again after a failure.
 pub(super) const PAUSE: Duration = Duration::from_mins(1);
-/// How long to wait for hooks that still run at the end.
+/// How long to wait for hooks and messages that are still under way at the end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Keeps accounts in step until a signal comes.
@@ -50,7 +50,7 @@ pub async fn stay_in_step(global: &Global, surroundings: &Surroundings) -> Resul
     watcher.manager.ready();
     let exit = watcher.stay().await;
     watcher.manager.stopping();
-    let _ = timeout(LAST_WORDS, watcher.hooks.join_all()).await;
+    let _ = timeout(LAST_WORDS, watcher.finish_reports()).await;
     info!("stopped");
     Ok(exit)
 }
@@ -74,8 +74,12 @@ pub(super) struct Watcher<'g> {
     pub(super) window: Window,
     /// What earlier runs came to.
     pub(super) standing: Standing,
-    /// Hooks that are running.
-    pub(super) hooks: JoinSet<()>,
+    /// What the room has heard of.
+    pub(super) notices: Notices,
+    /// What the run that ends has to report.
+    pub(super) news: Option<News>,
+    /// Hooks and messages that are under way; what the room did not get.
+    pub(super) telling: JoinSet<Option<Unsent>>,
 }
 
 impl<'g> Watcher<'g> {
@@ -103,7 +107,9 @@ impl<'g> Watcher<'g> {
             new_accounts: NewAccounts::default(),
             window: Window::default(),
             standing: Standing::new(config.watch.interval),
-            hooks: JoinSet::new(),
+            notices: writing.session.notices(),
+            news: None,
+            telling: JoinSet::new(),
             writing,
         })
     }
@@ -177,9 +183,15 @@ impl<'g> Watcher<'g> {
             Err(failure) => failed(&failure),
         };
         let result = ended.result();
+        if let Ended::Failed(Failed { cause: Cause::Other, line, hint }) = &ended {
+            self.news = Some(News::failed(line.clone(), hint.clone()));
+        }
         metrics().run_ended(kind, result, begin.elapsed());
         for effect in self.standing.ended(kind, ended) {
             self.carry_out(effect, kind);
+        }
+        if let Some(news) = self.news.take() {
+            self.report_news(&news);
         }
         let left = if result == RunResult::Incomplete { Exit::Incomplete } else { Exit::InStep };
         self.stop.is_requested().then_some(left)
@@ -228,7 +240,13 @@ impl<'g> Watcher<'g> {
 
     /// Runs the administrator's command in the background, because it may take long.
     fn run_hook(&mut self, call: HookCall, kind: RunKind) {
-        while self.hooks.try_join_next().is_some() {}
+        if let (signals::Event::Failed, Some(line)) = (call.event, &call.error) {
+            let failed = News::failed(line.clone(), call.hint.clone());
+            match &mut self.news {
+                Some(news) => news.add(failed),
+                None => self.news = Some(failed),
+            }
+        }
         let config = &self.writing.session.config;
         let Some(program) = config.watch.on_refused.clone() else { return };
         let HookCall { event, refusals, waiting, plan, count, error, hint } = call;
@@ -247,7 +265,10 @@ impl<'g> Watcher<'g> {
             error,
             hint,
         };
-        self.hooks.spawn(async move { signals::tell(&program, &input).await });
+        self.telling.spawn(async move {
+            run_hook(Receiver::OnRefused, &program, &input.to_json()).await;
+            None
+        });
     }
 
     /// Re-reads configuration and secrets. If they are wrong, that is reported, and the old ones

@@ -25,6 +25,7 @@ const FILES: &[&str] = &[
     "config/load/policy.rs",
     "config/load/warnings.rs",
     "config/given_values.rs",
+    "config/notify.rs",
     "config/watch.rs",
 ];
 /// Functions in which every text is a message.

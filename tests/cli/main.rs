@@ -39,6 +39,7 @@ mod mas_cli_calls;
 mod mas_cli_config;
 mod members;
 mod metrics;
+mod notify;
 mod patience;
 mod provision;
 mod proxies;

@@ -279,7 +279,8 @@ async fn examined(world: &RunningWorld) -> Report {
     let timeouts = surroundings(world).timeouts;
     let mas = config.mas_api.as_ref().map(|mas| MasApi::new(mas, timeouts).expect("TLS"));
     let readers = Readers::new(&config, mas.as_ref(), timeouts).expect("TLS");
-    Box::pin(examine(&config, &warnings, &readers, &|_| None, &Tally::default())).await
+    let without_variables = Surroundings { env: Box::new(|_| None), timeouts };
+    Box::pin(examine(&config, &warnings, &readers, &without_variables, &Tally::default())).await
 }
 
 /// Checks that a request that is never answered is made at most this often: once, and one retry.

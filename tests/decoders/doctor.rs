@@ -4,7 +4,7 @@ use axum::http::HeaderValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use matrix_keycloak_sync::doctor::{Check, Report, Status, examine};
-use matrix_keycloak_sync::environment::Timeouts;
+use matrix_keycloak_sync::environment::{Surroundings, Timeouts};
 use matrix_keycloak_sync::mas_api::MasApi;
 use matrix_keycloak_sync::model::ServerText;
 use matrix_keycloak_sync::output::{Terminal, doctor};
@@ -27,7 +27,8 @@ fn examined(stage: &Stage, name: &str) -> Vec<Check> {
     let mas = MasApi::new(config.mas_api.as_ref().expect("an Admin API"), Timeouts::default())
         .expect("a client");
     let readers = Readers::new(&config, Some(&mas), Timeouts::default()).expect("readers");
-    let report = stage.run(examine(&config, &[], &readers, &|_| None, &Tally::default()));
+    let surroundings = Surroundings { env: Box::new(|_| None), timeouts: Timeouts::default() };
+    let report = stage.run(examine(&config, &[], &readers, &surroundings, &Tally::default()));
     assert_complete(&report);
     let checks: Vec<_> = report.sections.into_iter().flat_map(|section| section.checks).collect();
     checks.into_iter().filter(|check| check.name == name).collect()

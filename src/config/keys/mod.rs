@@ -8,6 +8,7 @@ pub(super) mod keycloak;
 pub(super) mod limits;
 pub(super) mod mas_api;
 pub(super) mod mas_cli;
+pub(super) mod notify;
 pub(super) mod policy;
 pub(super) mod synapse;
 #[cfg(test)]
@@ -49,7 +50,7 @@ pub enum Absent {
 }
 
 /// The sections, in the order of the documentation.
-const SECTIONS: [&[ConfigKey]; 11] = [
+const SECTIONS: [&[ConfigKey]; 12] = [
     top_level::KEYS,
     keycloak::KEYS,
     synapse::KEYS,
@@ -61,6 +62,7 @@ const SECTIONS: [&[ConfigKey]; 11] = [
     policy::KEYS,
     limits::KEYS,
     watch::KEYS,
+    notify::KEYS,
 ];
 
 impl ConfigKey {

@@ -16,6 +16,7 @@ use super::exposure::exposed_secrets;
 use super::fields::Fields;
 use super::given_values::Sources;
 use super::keys;
+use super::notify::notify;
 use super::problem::ConfigError;
 use super::shown::{ShownKey, shown};
 use super::state_file::{Caller, StateFile, default_place, history_keep, state_file};
@@ -109,6 +110,7 @@ fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
         policy.map(|policy| Policy { admins: admin_rules, most_stages, most_rechecks, ..policy });
     let max_consecutive_failures = fields.count(&keys::limits::MAX_CONSECUTIVE_FAILURES);
     let watch = watch(&mut fields);
+    let notify = notify(&mut fields, synapse.as_ref());
 
     let (problems, secret_files) = fields.into_problems_and_files();
     match (server_name, keycloak, policy) {
@@ -132,6 +134,7 @@ fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
                 limits,
                 max_consecutive_failures,
                 watch,
+                notify,
                 secret_files,
             };
             let warnings = warnings(&config);

@@ -144,17 +144,11 @@ pub fn refused(
         changed(&mut page, '+', "new", new);
         changed(&mut page, '-', "no longer", gone);
     }
-    if plan.not_rechecked.is_some() {
-        page.line(
-            "There is no plan to approve yet. Check the group in Keycloak; if it is right, raise `limits.max_look`.",
-        );
-    } else if plan.has_changes() {
+    if let Some(advice) = plan.advice_without_approval() {
+        page.line(advice);
+    } else {
         page.line("Check the plan. If it is right, apply exactly this plan with");
         page.verbatim(format_args!("  {command}"));
-    } else {
-        page.line(
-            "Check the group and the limits; if they are right, raise the limit in [limits].",
-        );
     }
     page.into_text()
 }

@@ -18,6 +18,7 @@ use crate::planner::Matching;
 
 pub use accounts::LinksOf;
 pub use links::{LinkList, LinkProvider};
+pub use token_owners::SynapseApi;
 pub use users_by_name::{FoundInMas, InMasRow, UsersByName};
 
 /// Reads one MAS, and cannot write.

@@ -11,10 +11,28 @@ use crate::model::{Localpart, MasUserId};
 
 /// The scope that a token needs for the Admin API.
 const ADMIN_SCOPE: &str = "urn:mas:admin";
-/// The scope that a token needs for Synapse's admin API.
-const SYNAPSE_ADMIN_SCOPE: &str = "urn:synapse:admin:*";
+/// The scopes that open Synapse's admin API, and its client API by both names.
+const SYNAPSE_ADMIN_SCOPES: &[&str] = &["urn:synapse:admin:*"];
+const CLIENT_SCOPES: &[&str] =
+    &["urn:matrix:client:api:*", "urn:matrix:org.matrix.msc2967.client:api:*"];
 /// The first release with `/personal-sessions`.
 const PERSONAL_SESSIONS: Version = Version::new(1, 5, 0);
+
+/// What a personal access token for Synapse opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SynapseApi {
+    Admin,
+    Client,
+}
+
+impl SynapseApi {
+    fn scopes(self) -> &'static [&'static str] {
+        match self {
+            Self::Admin => SYNAPSE_ADMIN_SCOPES,
+            Self::Client => CLIENT_SCOPES,
+        }
+    }
+}
 
 /// Source: `GET /personal-sessions`.
 #[derive(Debug, Deserialize)]
@@ -28,8 +46,9 @@ struct PersonalSession {
 }
 
 impl PersonalSession {
-    fn opens(&self, api: &str) -> bool {
-        self.revoked_at.is_none() && self.scope.split_whitespace().any(|scope| scope == api)
+    fn opens(&self, scopes: &[&str]) -> bool {
+        let mut given = self.scope.split_whitespace();
+        self.revoked_at.is_none() && given.any(|scope| scopes.contains(&scope))
     }
 }
 
@@ -48,7 +67,7 @@ impl MasReader {
         }
         let users = |Resource { attributes: session, .. }: Resource<PersonalSession>| {
             session
-                .opens(ADMIN_SCOPE)
+                .opens(&[ADMIN_SCOPE])
                 .then_some([Some(session.actor_user_id), session.owner_user_id])
         };
         let sessions = self.mas.list(
@@ -69,7 +88,7 @@ impl MasReader {
         Ok(owners)
     }
 
-    /// Returns the users that own a personal access token for Synapse's admin API that acts as this
+    /// Returns the users that own a personal access token for this API of Synapse that acts as this
     /// user; none if clients own them. Returns `None` if MAS lists no such token, so that its owner
     /// is unknown.
     ///
@@ -78,11 +97,12 @@ impl MasReader {
     pub async fn owners_of_tokens_for_synapse(
         &self,
         actor: &Localpart,
+        api: SynapseApi,
     ) -> Result<Option<Vec<MasUserId>>, HttpError> {
         let Some(actor) = self.by_username(actor).await? else { return Ok(None) };
         let id = actor.user_id();
         let owners = |Resource { attributes: session, .. }: Resource<PersonalSession>| {
-            let is_theirs = session.actor_user_id == id && session.opens(SYNAPSE_ADMIN_SCOPE);
+            let is_theirs = session.actor_user_id == id && session.opens(api.scopes());
             is_theirs.then_some(session.owner_user_id)
         };
         let id_text = id.text();

@@ -1,0 +1,52 @@
+//! Reports what `watch` has done to others, in the background: no run waits for a command or a room.
+
+use super::watcher::Watcher;
+use crate::metrics::Receiver;
+use crate::plan::{Outcome, Plan};
+use crate::signals::{self, News, Unsent, run_hook};
+
+impl Watcher<'_> {
+    /// Runs the command of `notify.on_done`, if a run changed something.
+    pub(super) fn report_changes(&mut self, plan: &Plan, outcomes: &[Outcome]) {
+        let session = &self.writing.session;
+        let document = session.document_for_hook(plan, outcomes);
+        let command = session.config.notify.on_done.clone();
+        if let (Some(command), Some(document)) = (command, document) {
+            self.telling.spawn(async move {
+                run_hook(Receiver::OnDone, &command, &document).await;
+                None
+            });
+        }
+    }
+
+    /// Sends a message to the room, if one is due.
+    pub(super) fn report_news(&mut self, news: &News) {
+        while let Some(ended) = self.telling.try_join_next() {
+            self.settle(ended.ok().flatten());
+        }
+        let session = &self.writing.session;
+        let Some(notice) = session.due_notice(&mut self.notices, news) else { return };
+        let config = &session.config;
+        let (Some(synapse), Some(room)) = (config.synapse.clone(), config.notify.room.clone())
+        else {
+            return;
+        };
+        let timeouts = self.surroundings.timeouts;
+        self.telling.spawn(async move { signals::notify(&synapse, &room, timeouts, notice).await });
+    }
+
+    /// Waits for commands and messages that are under way.
+    pub(super) async fn finish_reports(&mut self) {
+        while let Some(ended) = self.telling.join_next().await {
+            self.settle(ended.ok().flatten());
+        }
+    }
+
+    /// Takes in that a message was not sent, if so.
+    fn settle(&mut self, unsent: Option<Unsent>) {
+        if let Some(unsent) = unsent {
+            self.notices.not_sent(unsent);
+            self.writing.session.remember(&self.notices);
+        }
+    }
+}
