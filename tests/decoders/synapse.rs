@@ -1,17 +1,19 @@
-//! Synapse's answers: the list, one account, whoami, the version.
+//! Synapse's answers: the list, one account, whoami, the version, the room of `notify.room`.
 
 use std::collections::BTreeSet;
 
-use matrix_keycloak_sync::config::SynapseConfig;
+use matrix_keycloak_sync::config::{RoomConfig, SynapseConfig};
+use matrix_keycloak_sync::environment::Timeouts;
 use matrix_keycloak_sync::http::Tls;
 use matrix_keycloak_sync::model::{Account, ServerText, UserId};
 use matrix_keycloak_sync::readers::{SynapseReader, Tally};
-use serde_json::{Value, json};
+use matrix_keycloak_sync::signals::{MaySend, NotifyRoom};
+use serde_json::{Map, Value, json};
 
 use crate::corpus::{assert_served, law, outcome, understood};
 use crate::mutations::documents;
 use crate::recordings::bodies;
-use crate::stage::{self, Stage, good};
+use crate::stage::{self, Stage, good, missing};
 
 const OWNER: &str = "@matrix-sync-bot:test.local";
 
@@ -150,6 +152,78 @@ fn token_owner_and_version_are_returned_or_an_error() {
         let found = stage.run(reader(&stage).version());
         if let Ok(version) = &found {
             assert_served(version.raw(), body, "server_version");
+        }
+        outcome(&found)
+    });
+}
+
+fn notify_room(stage: &Stage) -> NotifyRoom {
+    let synapse =
+        SynapseConfig { url: stage.url.clone(), admin_token: "token".into(), tls: Tls::default() };
+    let room = RoomConfig { id: "!ops:test.local".to_owned(), access_token: "bot".into() };
+    NotifyRoom::new(&synapse, &room, Timeouts::default()).expect("a client")
+}
+
+/// Power levels as Synapse 1.163 serves them, in which the bot has no level of its own, a low and a
+/// high one.
+fn power_levels() -> Vec<Value> {
+    let levels = |users: Value| {
+        json!({
+            "ban": 50, "events": {"m.room.message": 10, "m.room.name": 50}, "events_default": 0, "invite": 0,
+            "kick": 50, "redact": 50, "state_default": 50, "users": users, "users_default": 5,
+        })
+    };
+    [json!({}), json!({OWNER: 9}), json!({OWNER: 10})].map(levels).into()
+}
+
+#[test]
+fn bot_may_send_if_the_served_levels_say_so_or_an_error() {
+    let stage = Stage::new();
+    let (room, bot) = (notify_room(&stage), UserId::try_from(Box::from(OWNER)).expect("a user ID"));
+    law("synapse-power-levels", file!(), documents(power_levels()), |body| {
+        let served = body.to_vec();
+        stage.serve(move |asked| {
+            if asked.path.contains("m.room.power_levels") {
+                good(served.clone())
+            } else {
+                missing()
+            }
+        });
+        let found = stage.run(room.may_send(&bot));
+        if let (Ok(found), Some(levels)) = (&found, understood::<Map<String, Value>>(body)) {
+            let level = |pointer: [&str; 2]| levels.get(pointer[0])?.get(pointer[1])?.as_i64();
+            let default = |name: &str| levels.get(name).and_then(Value::as_i64).unwrap_or(0);
+            let has = level(["users", OWNER]).unwrap_or_else(|| default("users_default"));
+            let needs = level(["events", "m.room.message"]);
+            let needs = needs.unwrap_or_else(|| default("events_default"));
+            let expected = if has >= needs { MaySend::Yes } else { MaySend::No { has, needs } };
+            assert_eq!(*found, expected);
+        }
+        outcome(&found)
+    });
+}
+
+#[test]
+fn bot_and_its_rooms_are_returned_or_an_error() {
+    let stage = Stage::new();
+    let room = notify_room(&stage);
+    law("synapse-whoami", file!(), documents(bodies("synapse.json", "/whoami")), |body| {
+        let served = body.to_vec();
+        stage.serve(move |_| good(served.clone()));
+        let found = stage.run(room.bot());
+        if let Ok(bot) = &found {
+            assert_served(&bot.user_id.text(), body, "user_id");
+        }
+        outcome(&found)
+    });
+    let lists = vec![json!({"joined_rooms": ["!ops:test.local"]}), json!({"joined_rooms": []})];
+    law("synapse-joined-rooms", file!(), documents(lists), |body| {
+        let served = body.to_vec();
+        stage.serve(move |_| good(served.clone()));
+        let found = stage.run(room.is_joined());
+        if let (Ok(is_joined), Some(list)) = (&found, understood::<Map<String, Value>>(body)) {
+            let rooms = list.get("joined_rooms").and_then(Value::as_array).expect("a list");
+            assert_eq!(*is_joined, rooms.iter().any(|id| *id == "!ops:test.local"));
         }
         outcome(&found)
     });

@@ -30,6 +30,7 @@ mod keycloak;
 mod links;
 mod mas;
 mod mas_api;
+mod notify;
 mod patience;
 mod people;
 mod program;

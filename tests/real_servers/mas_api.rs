@@ -73,6 +73,13 @@ impl MasApi {
         self.ask(Method::POST, "upstream-oauth-links", Some(&link)).await.map(drop)
     }
 
+    /// Returns a personal access token that acts as this account.
+    pub(crate) async fn personal_token(&self, user: &MasUser, scope: &str) -> Outcome<String> {
+        let session = json!({"actor_user_id": user.id, "human_name": "a test", "scope": scope});
+        let created = self.ask(Method::POST, "personal-sessions", Some(&session)).await?;
+        text(&created["data"]["attributes"]["access_token"])
+    }
+
     /// Adds a realm to the stand-in as an upstream provider; a real MAS only reads providers from
     /// its configuration.
     pub(crate) async fn make_provider(&self, issuer: &str) -> Outcome<String> {

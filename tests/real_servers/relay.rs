@@ -1,8 +1,9 @@
-//! A relay in front of Keycloak that lets a test act between two pages of a member list.
+//! A relay in front of a server that lets a test act between two pages of a member list, or loses an
+//! answer.
 //!
 //! Some mistakes of a reader show only if the list changes or its token expires between two of its
-//! requests. To wait for that by chance would prove nothing. Keycloak itself still gives every
-//! answer.
+//! requests. To wait for that by chance would prove nothing. The server itself still gives
+//! every answer.
 
 use std::sync::{Arc, Mutex};
 
@@ -27,13 +28,18 @@ type Hook = Box<dyn Fn(usize) -> BoxFuture<'static, ()> + Send + Sync>;
 pub(crate) struct Relay {
     pub(crate) url: String,
     seen: Arc<Mutex<Vec<String>>>,
+    lost: Lost,
     server: JoinHandle<()>,
 }
+
+/// A part of the path of the request whose answer is lost next.
+type Lost = Arc<Mutex<Option<String>>>;
 
 struct Way {
     to: String,
     http: Client,
     seen: Arc<Mutex<Vec<String>>>,
+    lost: Lost,
     before_page: Hook,
 }
 
@@ -47,12 +53,34 @@ impl Relay {
     {
         let seen = Arc::<Mutex<Vec<String>>>::default();
         let before_page: Hook = Box::new(move |page| Box::pin(before_page(page)));
-        let way = Way { to: to.to_owned(), http: Client::new(), seen: seen.clone(), before_page };
+        let lost = Lost::default();
+        let (seen_there, lost_there) = (seen.clone(), lost.clone());
+        let way = Way {
+            to: to.to_owned(),
+            http: Client::new(),
+            seen: seen_there,
+            lost: lost_there,
+            before_page,
+        };
         let router = Router::new().fallback(any(pass)).with_state(Arc::new(way));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
         let server = tokio::spawn(async { drop(axum::serve(listener, router).await) });
-        Ok(Self { url, seen, server })
+        Ok(Self { url, seen, lost, server })
+    }
+
+    /// Loses the answer to the next request that contains this: it is carried out, and a proxy's
+    /// error comes back.
+    pub(crate) fn lose_answer_to(&self, part: &str) {
+        if let Ok(mut lost) = self.lost.lock() {
+            *lost = Some(part.to_owned());
+        }
+    }
+
+    /// Returns the requests so far that contain this.
+    pub(crate) fn requests(&self, part: &str) -> Vec<String> {
+        let seen = self.seen.lock().map(|seen| seen.clone()).unwrap_or_default();
+        seen.into_iter().filter(|target| target.contains(part)).collect()
     }
 
     /// Returns the requests so far whose path ends like this, with their queries.
@@ -80,7 +108,15 @@ async fn pass(State(way): State<Arc<Way>>, request: Request) -> Response<Body> {
     if target.contains("/members?") {
         (way.before_page)(pages).await;
     }
-    forward(&way, &target, request).await.unwrap_or_else(|error| failed(&error.to_string()))
+    let answer = forward(&way, &target, request).await;
+    let is_lost = way
+        .lost
+        .lock()
+        .is_ok_and(|mut lost| lost.take_if(|part| target.contains(part.as_str())).is_some());
+    match answer {
+        Ok(_) if is_lost => failed("it lost the answer"),
+        answer => answer.unwrap_or_else(|error| failed(&error.to_string())),
+    }
 }
 
 async fn forward(way: &Way, target: &str, request: Request) -> Outcome<Response<Body>> {

@@ -69,6 +69,41 @@ impl Synapse {
         Ok(eventually(&401, async || self.whoami(token).await).await? == 401)
     }
 
+    /// Creates a room, invites a user to it, and returns its ID.
+    pub(crate) async fn create_room(&self, token: &str, invited: &str) -> Outcome<String> {
+        let body = json!({"preset": "private_chat", "invite": [invited]});
+        let created = self.http.post(format!("{}/_matrix/client/v3/createRoom", self.url));
+        let created = created.bearer_auth(token).json(&body).send().await?.error_for_status()?;
+        let created: Value = created.json().await?;
+        Ok(created["room_id"].as_str().ok_or("no room")?.to_owned())
+    }
+
+    /// Accepts an invitation to a room.
+    pub(crate) async fn join_room(&self, token: &str, room: &str) -> Outcome {
+        let url = format!("{}/_matrix/client/v3/rooms/{room}/join", self.url);
+        let joined = self.http.post(url).bearer_auth(token).json(&json!({})).send().await?;
+        joined.error_for_status()?;
+        Ok(())
+    }
+
+    /// Returns the status of Synapse's answer to a message.
+    pub(crate) async fn send(&self, token: &str, room: &str) -> Outcome<u16> {
+        let url =
+            format!("{}/_matrix/client/v3/rooms/{room}/send/m.room.message/by-hand", self.url);
+        let message = json!({"msgtype": "m.notice", "body": "by hand"});
+        let sent = self.http.put(url).bearer_auth(token).json(&message).send().await?;
+        Ok(sent.status().as_u16())
+    }
+
+    /// Returns the messages of a room, newest first.
+    pub(crate) async fn messages(&self, token: &str, room: &str) -> Outcome<Vec<Value>> {
+        let url = format!("{}/_matrix/client/v3/rooms/{room}/messages?dir=b&limit=100", self.url);
+        let page = self.http.get(url).bearer_auth(token).send().await?.error_for_status()?;
+        let page: Value = page.json().await?;
+        let events = page["chunk"].as_array().ok_or("no events")?.iter();
+        Ok(events.filter(|event| event["type"] == "m.room.message").cloned().collect())
+    }
+
     /// Creates a user of a bridge, who may exist from an earlier test.
     pub(crate) async fn register_bridged(&self, bridge_token: &str, localpart: &str) -> Outcome {
         let url = format!("{}/_matrix/client/v3/register", self.url);
