@@ -100,6 +100,11 @@ impl<'f> Draft<'f> {
         }
     }
 
+    /// Returns the users that an account belongs to by the lists alone.
+    pub(super) fn listed_owners(&self, account: &'f Account) -> Vec<KeycloakId> {
+        owners_in_lists(&self.identity.holder(account))
+    }
+
     fn owners(
         &self,
         account: &'f Account,
@@ -108,15 +113,10 @@ impl<'f> Draft<'f> {
         rechecks: &Rechecks,
     ) -> Vec<KeycloakId> {
         match (holder, seen) {
-            (Holder::Tied { id, by: TiedBy::Link, .. }, _) => vec![(*id).clone()],
+            (Holder::Tied { by: TiedBy::Link, .. }, _) | (_, None) => owners_in_lists(holder),
             (_, Some(seen)) => {
                 SecondLook::new(&self.table, &self.identity, rechecks).owners(account, holder, seen)
             }
-            (Holder::Tied { id, .. } | Holder::Contested { remembered: id, .. }, None) => {
-                vec![(*id).clone()]
-            }
-            (Holder::Named(named), None) => named.iter().map(|member| member.id.clone()).collect(),
-            (Holder::Unclaimed, None) => Vec::new(),
         }
     }
 
@@ -195,6 +195,14 @@ impl<'f> Draft<'f> {
         } else {
             Ruling::Name
         }
+    }
+}
+
+fn owners_in_lists(holder: &Holder<'_>) -> Vec<KeycloakId> {
+    match holder {
+        Holder::Tied { id, .. } | Holder::Contested { remembered: id, .. } => vec![(*id).clone()],
+        Holder::Named(named) => named.iter().map(|member| member.id.clone()).collect(),
+        Holder::Unclaimed => Vec::new(),
     }
 }
 

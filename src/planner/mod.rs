@@ -19,6 +19,7 @@ mod memory;
 mod plan_scope;
 mod policy;
 mod presence;
+mod review;
 mod second_look;
 mod template_fit;
 mod undo;
@@ -47,6 +48,7 @@ pub use policy::{
     Protection, Provision, Reactivate, Revoke, UnknownAccounts,
 };
 pub use presence::{Presence, Reach};
+pub use review::{Grounds, Remark, Review, Reviewed, RightNext, Standing};
 pub use template_fit::TemplateFit;
 pub use undo::{Since, Undo, Undone};
 pub use verdict::Verdict;

@@ -19,7 +19,7 @@ use crate::plan::{ActionKind, NextStage};
 
 pub use recheck_list::{AskByName, AskFirst, ToRecheck};
 pub use verdicts::Verdicts;
-pub(super) use verdicts::why_not;
+pub(super) use verdicts::{by_the_list, why_not};
 
 /// The plan before the second look.
 #[derive(Debug)]
@@ -185,6 +185,11 @@ impl<'f> Draft<'f> {
             *accounts += 1;
             *first = Some(first.map_or(at, |first| first.min(at)));
         }
+    }
+
+    /// Returns whether only Synapse is known to have shut an account out.
+    pub(super) fn is_unverified(&self, account: &Account) -> bool {
+        self.unverified.binary_search_by_key(&&account.user_id, |other| &other.user_id).is_ok()
     }
 
     /// Returns when an account that this program has locked will be deactivated.

@@ -19,6 +19,15 @@ impl<'f> Draft<'f> {
     /// Returns the plan of these verdicts.
     #[must_use]
     pub fn plan(&self, verdicts: Verdicts<'f>, rechecks: &Rechecks) -> Plan {
+        self.plan_and_verdicts(verdicts, rechecks).0
+    }
+
+    /// Returns the plan of these verdicts, and the verdicts on accounts.
+    pub(in crate::planner) fn plan_and_verdicts(
+        &self,
+        verdicts: Verdicts<'f>,
+        rechecks: &Rechecks,
+    ) -> (Plan, Vec<(&'f Account, Verdict)>) {
         let DecisionTable { facts, policy } = &self.table;
         let Verdicts { of_accounts, creations, contradictions, doubtful, mapped } = verdicts;
         let mut plan = Plan {
@@ -40,14 +49,14 @@ impl<'f> Draft<'f> {
             mapping: mapped.into_summary(),
             next_stage: self.next_stage,
         };
-        for (account, verdict) in of_accounts {
+        for (account, verdict) in &of_accounts {
             plan.active += usize::from(verdict.counts_as_active());
             let evidence = rechecks.evidence(&account.user_id);
-            let mark = self.mark(account, &verdict, evidence);
-            add_to_plan(&mut plan, account, verdict, evidence, mark);
+            let mark = self.mark(account, verdict, evidence);
+            add_to_plan(&mut plan, account, verdict.clone(), evidence, mark);
         }
         self.add_creations(&mut plan, creations, rechecks);
-        plan
+        (plan, of_accounts)
     }
 
     fn left_to_recheck(&self, rechecks: &Rechecks) -> usize {

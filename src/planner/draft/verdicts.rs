@@ -40,7 +40,16 @@ impl<'f> Draft<'f> {
     /// Returns the decision about one account, changed or not.
     #[must_use]
     pub fn verdict(&self, account: &'f Account, verdicts: &Verdicts<'f>) -> Verdict {
-        let of_accounts = &verdicts.of_accounts;
+        self.verdict_among(account, &verdicts.of_accounts)
+    }
+
+    /// Returns the decision about one account, if these are the decisions about those that are not
+    /// simply as they should be.
+    pub(in crate::planner) fn verdict_among(
+        &self,
+        account: &'f Account,
+        of_accounts: &[(&'f Account, Verdict)],
+    ) -> Verdict {
         match of_accounts.binary_search_by_key(&&account.user_id, |(other, _)| &other.user_id) {
             Ok(at) => of_accounts[at].1.clone(),
             Err(_) => match self.opinion(account) {
@@ -215,7 +224,7 @@ fn may_have_accounts<'v>(
 }
 
 /// Returns the reason by the lists alone.
-fn by_the_list(holder: &Holder<'_>) -> Reason {
+pub(in crate::planner) fn by_the_list(holder: &Holder<'_>) -> Reason {
     match holder {
         Holder::Named(_) | Holder::Tied { member: Some(_), .. } => Reason::DisabledInKeycloak,
         Holder::Tied { .. } | Holder::Contested { .. } | Holder::Unclaimed => Reason::NotInGroup,

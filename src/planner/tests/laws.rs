@@ -44,7 +44,7 @@ fn any_policy() -> impl Strategy<Value = Policy> {
 
 /// Worlds of a few names, so that they collide: members, accounts in other cases, people seen
 /// otherwise, errors.
-fn any_scene() -> impl Strategy<Value = Scene> {
+pub(super) fn any_scene() -> impl Strategy<Value = Scene> {
     let link = || prop::option::of(prop::sample::select(vec!["ldap", "ad"]));
     let members = prop::collection::vec((0..8_u8, any::<bool>(), link()), 0..8);
     let accounts =

@@ -12,6 +12,7 @@ mod mapping;
 mod memory;
 mod own_account;
 mod remembering;
+mod review;
 mod scene;
 mod second_look;
 mod stages;

@@ -17,7 +17,7 @@ fn days(days: i64) -> Timestamp {
 
 impl Scene {
     /// Locked by this program, in every reading since.
-    fn locked_by_us(mut self, name: &str, since: Timestamp) -> Self {
+    pub(super) fn locked_by_us(mut self, name: &str, since: Timestamp) -> Self {
         let user_id = Localpart::from(name).on(&self.facts.server_name);
         let (mode, progress) = (DisableMode::Lock, Progress::Done);
         let second_stage = SecondStage::NotBegun;
@@ -27,7 +27,7 @@ impl Scene {
         self.account(name, LOCKED)
     }
 
-    fn on(mut self, now: Timestamp) -> Self {
+    pub(super) fn on(mut self, now: Timestamp) -> Self {
         self.facts.now = now;
         self
     }
