@@ -17,7 +17,7 @@ use matrix_keycloak_sync::environment::Timeouts;
 use matrix_keycloak_sync::mas_api::MasApi;
 use matrix_keycloak_sync::plan::{Outcome, Plan};
 use matrix_keycloak_sync::planner::Draft;
-use matrix_keycloak_sync::readers::{Readers, Tallies, Tally};
+use matrix_keycloak_sync::readers::{Detail, Readers, Tallies, Tally};
 use matrix_keycloak_sync::standins::{Auth, RunningWorld, World};
 use matrix_keycloak_sync::writers::Writer;
 use serde_json::{Value, json};
@@ -84,7 +84,7 @@ async fn ours() -> Outcomes<Duration> {
 }
 
 async fn plan(readers: &Readers, config: &Config) -> Outcomes<Plan> {
-    let reading = readers.read(config, &Tallies::default()).await?;
+    let reading = readers.read(config, &Tallies::default(), Detail::Plan).await?;
     let draft = Draft::new(&reading.facts, &config.policy);
     let rechecks = readers
         .recheck(draft.to_recheck().collect(), usize::MAX, &reading, &Tally::default())

@@ -11,7 +11,7 @@ use crate::model::{Account, Localpart};
 use crate::phrases::{counted, examples};
 use crate::plan::{KeptReason, Pair, Plan, refusal};
 use crate::planner::{Draft, TemplateFit};
-use crate::readers::{Readers, Tallies, Tally};
+use crate::readers::{Detail, Readers, Tallies, Tally};
 use crate::state::State;
 
 const NAME: &str = "mapping";
@@ -53,7 +53,7 @@ async fn read(
     readers: &Readers,
     state: Option<&State>,
 ) -> Result<(Plan, TemplateFit, Vec<String>), Failure> {
-    let mut reading = readers.read(config, &Tallies::default()).await?;
+    let mut reading = readers.read(config, &Tallies::default(), Detail::Plan).await?;
     if let Some(state) = state {
         state.recall(&mut reading.facts)?;
     }

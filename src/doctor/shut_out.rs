@@ -6,7 +6,7 @@ use crate::config::{AccountSource, Config};
 use crate::model::{Account, Localpart};
 use crate::phrases::{counted, examples};
 use crate::plan::{DisableMode, Unverified};
-use crate::readers::{LinksOf, MasReader, ReadError, SynapseReader, Tally};
+use crate::readers::{Detail, LinksOf, MasReader, ReadError, SynapseReader, Tally};
 
 /// Columns for examples.
 const WIDTH: usize = 60;
@@ -48,7 +48,7 @@ async fn compared(
     synapse: &SynapseReader,
     mas: &MasReader,
 ) -> Result<Compared, ReadError> {
-    let users = mas.ids(LinksOf::NoProvider).await?;
+    let (users, _) = mas.ids(LinksOf::NoProvider, Detail::Plan).await?;
     let (_, accounts) = synapse.accounts(&config.server_name, &Tally::default()).await?;
     let mut compared = Compared::default();
     for account in accounts.iter().filter(|account| account.is_on(&config.server_name)) {

@@ -17,6 +17,7 @@ mod text;
 mod tie;
 mod timestamp;
 mod token_owners;
+mod user_names;
 mod weak_signs;
 mod word;
 
@@ -39,6 +40,7 @@ pub(crate) use text::{printable, to_json};
 pub use tie::{Owner, Recalled, Remembered, Tie};
 pub use timestamp::{ServerClocks, Timestamp};
 pub use token_owners::{TokenOwners, UnknownNotifier};
+pub use user_names::UserNames;
 pub use weak_signs::{Fingerprint, Signs, full_name, unescape_localpart};
 pub use word::Word;
 pub(crate) use word::{deserialize_word, serde_with_words};

@@ -1,6 +1,7 @@
 //! Reads the servers. A reader returns a complete list or an error, never less.
 
 mod account_state;
+mod detail;
 mod error;
 mod json_rows;
 mod json_text;
@@ -30,13 +31,15 @@ use crate::model::{Account, MemberList, ServerClocks, ServerName, Timestamp, Tok
 use crate::planner::{Facts, Federation, Memory, Subjects};
 
 pub use account_state::{CurrentState, ServerAnswers};
+pub use detail::{Detail, Details, Outsiders};
 pub use error::{ReadError, RoleToGrant, UpstreamProvider};
 pub use keycloak::{
     About, Access, AdminEvent, AdminEvents, EventAccess, FoundUser, Group, KeycloakReader,
     MemberRole, Members, Membership, MembershipHint, Owners, Roles, Witnesses,
 };
 pub use mas::{
-    FoundInMas, InMasRow, LinkList, LinkProvider, LinksOf, MasReader, MasUser, SynapseApi,
+    DisabledTimes, FoundInMas, InMasRow, LinkList, LinkProvider, LinksOf, MasReader, MasUser,
+    SynapseApi,
     UsersByName,
 };
 pub use refresh::Refresh;
@@ -90,7 +93,12 @@ pub struct Reading {
     pub links: Option<LinkProvider>,
     /// The users of `[admins]`, if it is configured.
     pub admins: Option<AdminReading>,
+    /// What only a report needs.
+    pub details: Details,
 }
+
+/// The accounts, the upstream provider of their links, and since when they have been disabled.
+type ListedAccounts = (Vec<Account>, Option<LinkProvider>, DisabledTimes);
 
 /// The groups and roles of `[admins]`, and their users.
 #[derive(Debug)]
@@ -116,6 +124,7 @@ impl Reading {
             witnesses: witnesses.clone(),
             links: self.links.clone(),
             admins: None,
+            details: Details::default(),
         })
     }
 }
@@ -194,11 +203,17 @@ impl Readers {
     }
 
     /// Reads both sides at the same time.
-    pub async fn read(&self, config: &Config, tallies: &Tallies) -> Result<Reading, ReadError> {
+    pub async fn read(
+        &self,
+        config: &Config,
+        tallies: &Tallies,
+        detail: Detail,
+    ) -> Result<Reading, ReadError> {
         let members = async {
             let membership_and_members = async {
                 let membership = self.keycloak.membership(&config.keycloak.members).await?;
-                let members = self.keycloak.members(&membership, &tallies.members).await?;
+                let members =
+                    self.keycloak.members_in(&membership, &tallies.members, detail).await?;
                 let admins = self.admins(config).await?;
                 Ok::<_, ReadError>((membership, members, admins))
             };
@@ -212,8 +227,9 @@ impl Readers {
                 try_join(membership_and_members, providers).await?;
             Ok((membership, members, admins, providers))
         };
-        let ((membership, listed, admins, providers), (token_owners, accounts, links)) =
-            try_join(members, self.accounts(config, tallies)).await?;
+        let ((membership, listed, admins, providers), (token_owners, listed_accounts)) =
+            try_join(members, self.accounts(config, tallies, detail)).await?;
+        let (accounts, links, disabled) = listed_accounts;
         let facts = Facts {
             server_name: config.server_name.clone(),
             members: listed.people,
@@ -229,7 +245,8 @@ impl Readers {
             memory: Memory::default(),
         };
         let witnesses = listed.witnesses;
-        let mut reading = Reading { facts, membership, witnesses, links, admins };
+        let details = Details { names: listed.names, disabled };
+        let mut reading = Reading { facts, membership, witnesses, links, admins, details };
         reading.facts.subjects = self.subjects(&reading.facts).await?;
         Ok(reading)
     }
@@ -255,7 +272,8 @@ impl Readers {
         &self,
         config: &Config,
         tallies: &Tallies,
-    ) -> Result<(TokenOwners, Vec<Account>, Option<LinkProvider>), ReadError> {
+        detail: Detail,
+    ) -> Result<(TokenOwners, ListedAccounts), ReadError> {
         match self.source {
             AccountSource::Synapse => {
                 let in_synapse = self.synapse().accounts(&config.server_name, &tallies.accounts);
@@ -263,15 +281,18 @@ impl Readers {
                     let Some(mas) = &self.mas else { return Ok((None, Vec::new(), None)) };
                     let owners = mas.token_owners().await?;
                     let provider = mas.link_provider_in_use(&self.keycloak).await?;
-                    let users = users_of(mas.clone(), provider.clone()).await?;
+                    let users = users_of(mas.clone(), provider.clone(), detail).await?;
                     Ok((Some(users), owners, provider))
                 };
                 let ((owner, mut accounts), (users, mas, links)) =
                     try_join(in_synapse, in_mas).await?;
-                if let Some(users) = users {
+                let mut disabled = DisabledTimes::default();
+                if let Some((users, times)) = users {
                     users.attach_to(&mut accounts, &config.server_name);
+                    disabled = times;
                 }
-                Ok((self.with_token_owners(Some(owner), mas).await?, accounts, links))
+                let owners = self.with_token_owners(Some(owner), mas).await?;
+                Ok((owners, (accounts, links, disabled)))
             }
             AccountSource::Mas => {
                 let owners = async {
@@ -282,9 +303,8 @@ impl Readers {
                     let mas = self.mas().token_owners().await?;
                     Ok(self.with_token_owners(synapse, mas).await?)
                 };
-                let accounts = self.mas().accounts(&self.keycloak, &tallies.accounts);
-                let (owners, (accounts, links)) = try_join(owners, accounts).await?;
-                Ok((owners, accounts, links))
+                let accounts = self.mas().accounts(&self.keycloak, &tallies.accounts, detail);
+                try_join(owners, accounts).await
             }
         }
     }
@@ -326,11 +346,13 @@ impl Readers {
 async fn users_of(
     mas: MasReader,
     provider: Option<LinkProvider>,
-) -> Result<UsersByName, ReadError> {
+    detail: Detail,
+) -> Result<(UsersByName, DisabledTimes), ReadError> {
     // Dropping the set ends the task.
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {
-        mas.ids(provider.as_ref().map_or(LinksOf::NoProvider, LinksOf::Provider)).await
+        let links = provider.as_ref().map_or(LinksOf::NoProvider, LinksOf::Provider);
+        mas.ids(links, detail).await
     });
     match tasks.join_next().await.expect("there is one task") {
         Ok(users) => users,

@@ -34,6 +34,7 @@
 mod columns;
 mod error;
 mod history;
+mod last_actions;
 mod memory;
 mod notices;
 mod open;
@@ -53,6 +54,7 @@ use rusqlite::Connection;
 
 pub use error::{StateError, StateProblem};
 pub use history::{ActionRow, INTERRUPTED, RecordedOutcome, RunFilter, RunRow};
+pub use last_actions::{LastAction, LastActionQuery, LastActions};
 pub use notices::{LeftOut, NoticeMemory};
 pub use open::{Parents, make_folder};
 pub use readings::Age;

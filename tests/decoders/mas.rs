@@ -8,7 +8,7 @@ use matrix_keycloak_sync::environment::Timeouts;
 use matrix_keycloak_sync::mas_api::MasApi;
 use matrix_keycloak_sync::model::{Account, AccountDetail, AccountState, Evidence, Localpart};
 use matrix_keycloak_sync::plan::{Action, ActionKind, Reason};
-use matrix_keycloak_sync::readers::{KeycloakReader, MasReader, Tally};
+use matrix_keycloak_sync::readers::{Detail, KeycloakReader, MasReader, Tally};
 use matrix_keycloak_sync::writers::{MasApiWriter, Shut, Write as _};
 use serde_json::{Map, Value, json};
 
@@ -97,8 +97,9 @@ fn users_are_all_read_or_an_error() {
     law("mas-users", file!(), documents(lists), |body| {
         let served = body.to_vec();
         mas.serve(move |asked| asked.path.ends_with("/users").then(|| good(served.clone())));
-        let read = mas.stage.run(mas.reader.accounts(&mas.keycloak, &Tally::default()));
-        if let (Ok((accounts, _)), Some(rows)) = (&read, rows(body)) {
+        let read =
+            mas.stage.run(mas.reader.accounts(&mas.keycloak, &Tally::default(), Detail::Plan));
+        if let (Ok((accounts, ..)), Some(rows)) = (&read, rows(body)) {
             let is_guest = |row: &Value| row["attributes"]["legacy_guest"] == true;
             let facts = |row: &Value| {
                 let is_set = |field: &str| row["attributes"][field].is_string();
@@ -174,8 +175,9 @@ fn links_are_all_read_or_an_error() {
                 _ => None,
             }
         });
-        let read = mas.stage.run(mas.reader.accounts(&mas.keycloak, &Tally::default()));
-        if let (Ok((accounts, _)), Some(rows)) = (&read, rows(body)) {
+        let read =
+            mas.stage.run(mas.reader.accounts(&mas.keycloak, &Tally::default(), Detail::Plan));
+        if let (Ok((accounts, ..)), Some(rows)) = (&read, rows(body)) {
             let is_ours = |link: &Value| {
                 let is_realm =
                     |id: &Value| id.as_str().is_some_and(|id| id.eq_ignore_ascii_case(PROVIDER));

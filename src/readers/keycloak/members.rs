@@ -9,16 +9,17 @@ use arcstr::ArcStr;
 use serde::de::DeserializeOwned;
 
 use super::moving_list::{MovingListError, read_all};
+use super::person::joined_name;
 use super::roles::RolePlace;
 use super::{Group, KeycloakReader, Membership, Representation, Unread, UserRow, Witnesses};
 use crate::error_chain::in_one_line;
 use crate::http::HttpAnswer;
 use crate::localpart::{Attributes, check_name};
-use crate::model::{KeycloakId, Member, MemberList, ServerText, Signs, Unnamed};
+use crate::model::{KeycloakId, Member, MemberList, ServerText, Signs, Unnamed, UserNames};
 use crate::readers::json_rows::each_row;
 use crate::readers::json_text::JsonText;
 use crate::readers::page_size::PageSize;
-use crate::readers::{ReadError, Tally};
+use crate::readers::{Detail, ReadError, Tally};
 
 /// Big pages cost far less per member. Without `max`, `members` returns 100 rows and no sign that
 /// there are more.
@@ -37,6 +38,8 @@ pub struct Members {
     pub unnamed: Vec<Unnamed>,
     /// For each group, a few members of each directory that are listed in that very group.
     pub witnesses: Witnesses,
+    /// What they are known by, if that is wanted.
+    pub names: UserNames,
 }
 
 /// Converts rows to members, notes those without a name, and shares the names of storage providers.
@@ -44,6 +47,8 @@ pub struct Members {
 struct Intake {
     unnamed: Vec<Unnamed>,
     providers: HashSet<ArcStr>,
+    /// What the users of the rows are known by, if that is wanted.
+    names: Option<UserNames>,
 }
 
 impl Intake {
@@ -68,7 +73,18 @@ impl KeycloakReader {
         membership: &Membership,
         tally: &Tally,
     ) -> Result<Members, ReadError> {
-        let intake = RefCell::default();
+        self.members_in(membership, tally, Detail::Plan).await
+    }
+
+    /// Reads the same, with what the members are known by if a report needs it.
+    pub async fn members_in(
+        &self,
+        membership: &Membership,
+        tally: &Tally,
+        detail: Detail,
+    ) -> Result<Members, ReadError> {
+        let names = (detail == Detail::Report).then(UserNames::default);
+        let intake = RefCell::new(Intake { names, ..Intake::default() });
         let mut people: Vec<Member> = Vec::new();
         let mut witnesses = Witnesses::default();
         for group in membership.groups_to_read() {
@@ -79,13 +95,15 @@ impl KeycloakReader {
         for role in membership.roles_to_read() {
             join(&mut people, self.holders_of(role, tally, &intake).await?);
         }
-        let mut unnamed = intake.into_inner().unnamed;
+        let Intake { mut unnamed, names, .. } = intake.into_inner();
+        let mut names = names.unwrap_or_default();
+        names.sort();
         let people = MemberList::from(people);
         // A user on a discarded page may have left since, or got a name.
         unnamed.sort_by(|one, other| one.id.cmp(&other.id));
         unnamed.dedup_by(|one, other| one.id == other.id);
         unnamed.retain(|one| people.get(&one.id).is_some());
-        Ok(Members { people, unnamed, witnesses })
+        Ok(Members { people, unnamed, witnesses, names })
     }
 
     async fn members_of(
@@ -190,6 +208,10 @@ impl KeycloakReader {
         let federation_link = row.provider().map(|provider| intake.provider(provider));
         let (member, unnamed) = self.to_member(row, federation_link);
         intake.unnamed.extend(unnamed);
+        if let Some(names) = &mut intake.names {
+            let name = joined_name(row.first_name.as_deref(), row.last_name.as_deref());
+            names.put(&member.id, &row.username, name.as_deref(), row.email.as_deref());
+        }
         member
     }
 

@@ -22,6 +22,7 @@ mod roles;
 mod stale_groups;
 #[cfg(all(test, feature = "demo"))]
 mod tests;
+mod user_names;
 
 use std::ops::Deref;
 

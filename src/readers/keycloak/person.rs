@@ -165,15 +165,20 @@ pub(super) fn as_told(found: &UserWithGroups) -> KeycloakPerson {
 
 /// Returns a user as people know them.
 pub(super) fn to_user(row: &UserRow) -> KeycloakUser {
-    let names = [row.first_name.as_deref(), row.last_name.as_deref()];
-    let names: Vec<&str> =
-        names.into_iter().flatten().map(str::trim).filter(|name| !name.is_empty()).collect();
+    let name = joined_name(row.first_name.as_deref(), row.last_name.as_deref());
     KeycloakUser {
         id: (*row.id).into(),
         username: row.username.clone().into(),
-        name: (!names.is_empty()).then(|| names.join(" ").into()),
+        name: name.map(ServerText::from),
         email: row.email.clone().map(ServerText::from),
     }
+}
+
+/// Returns first and last name, as far as they are set.
+pub(super) fn joined_name(first: Option<&str>, last: Option<&str>) -> Option<String> {
+    let names = [first, last].into_iter().flatten().map(str::trim);
+    let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+    (!names.is_empty()).then(|| names.join(" "))
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! Reads the list of users of MAS.
 
 use super::users_by_name::{NamedUser, UsersByName};
-use super::{LinkList, LinkProvider, MasReader};
+use super::{DisabledTimes, LinkList, LinkProvider, MasReader};
 use crate::http::HttpError;
 use crate::mas_api::{Resource, UserAttributes};
 use crate::model::{Account, AccountState, InMas, Links, Localpart, Remembered};
 use crate::readers::packed_ids::IdTexts;
-use crate::readers::{KeycloakReader, ReadError, Tally};
+use crate::readers::{Detail, KeycloakReader, ReadError, Tally};
 
 /// Which links are read together with the users of MAS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,17 +19,21 @@ pub enum LinksOf<'p> {
 
 impl MasReader {
     /// Reads every account in any state, with its links to Keycloak users if wanted. It leaves out
-    /// guests, as the list of the homeserver does.
+    /// guests, as the list of the homeserver does. For a report, also since when users have been
+    /// disabled.
     ///
     /// Source: `GET /users`, and `GET /upstream-oauth-links`.
     pub async fn accounts(
         &self,
         keycloak: &KeycloakReader,
         tally: &Tally,
-    ) -> Result<(Vec<Account>, Option<LinkProvider>), ReadError> {
+        detail: Detail,
+    ) -> Result<(Vec<Account>, Option<LinkProvider>, DisabledTimes), ReadError> {
         self.serves_us().await?;
         let provider = self.link_provider_in_use(keycloak).await?;
+        let mut times = DisabledTimes::default();
         let to_account = |user: Resource<UserAttributes>| {
+            times.note(&user, detail);
             let is_guest = user.attributes.legacy_guest;
             (!is_guest).then(|| self.account_of(user, Links::default()))
         };
@@ -41,7 +45,7 @@ impl MasReader {
         for account in &mut accounts {
             account.links = account.mas.id().map(|id| links.links_of_user(id)).unwrap_or_default();
         }
-        Ok((accounts, provider))
+        Ok((accounts, provider, times.sorted()))
     }
 
     /// Reads one account, as the list would show it, or `None` if there is none of this name.
@@ -81,16 +85,23 @@ impl MasReader {
     /// Reads every user of MAS, to find them by the names of Synapse's accounts.
     ///
     /// Source: `GET /users`, and `GET /upstream-oauth-links` if links are wanted.
-    pub async fn ids(&self, wanted: LinksOf<'_>) -> Result<UsersByName, ReadError> {
+    pub async fn ids(
+        &self,
+        wanted: LinksOf<'_>,
+        detail: Detail,
+    ) -> Result<(UsersByName, DisabledTimes), ReadError> {
         self.serves_us().await?;
-        let mut texts = IdTexts::default();
-        let to_named = |user: Resource<UserAttributes>| Some(NamedUser::new(user, &mut texts));
+        let (mut texts, mut times) = (IdTexts::default(), DisabledTimes::default());
+        let to_named = |user: Resource<UserAttributes>| {
+            times.note(&user, detail);
+            Some(NamedUser::new(user, &mut texts))
+        };
         let tally = Tally::default();
         let users = self.users(to_named, &tally);
         let (users, links) =
             futures_util::future::try_join(users, self.links_wanted(wanted)).await?;
         links.need_users(users.len())?;
-        Ok(UsersByName::new(users, texts, links))
+        Ok((UsersByName::new(users, texts, links), times.sorted()))
     }
 
     /// Returns the administrators of MAS, and whether each can log in.

@@ -1,6 +1,7 @@
 //! Reads MAS: accounts with their state and links, and single users. It cannot write.
 
 mod accounts;
+mod disabled_times;
 mod links;
 mod registered;
 mod token_owners;
@@ -17,6 +18,7 @@ use crate::model::{
 use crate::planner::Matching;
 
 pub use accounts::LinksOf;
+pub use disabled_times::DisabledTimes;
 pub use links::{LinkList, LinkProvider};
 pub use token_owners::SynapseApi;
 pub use users_by_name::{FoundInMas, InMasRow, UsersByName};
