@@ -73,6 +73,9 @@ pub async fn run(cli: Cli, surroundings: &Surroundings) -> Result<Exit, Failure>
         Some(Command::Explain(args)) => {
             Box::pin(commands::explain(&global, &args, surroundings)).await
         }
+        Some(Command::Report(args)) => {
+            Box::pin(commands::report(&global, &args, surroundings)).await
+        }
         Some(Command::Doctor(args)) => {
             Box::pin(commands::doctor(&global, &args, surroundings)).await
         }

@@ -21,6 +21,14 @@ nothing changed; 4 incomplete; 5 another run holds the lock; 64 wrong command li
 
 Try it without any servers: matrix-keycloak-sync demo";
 
+const REPORT_HELP: &str = "\
+Like plan, it reads everything and changes nothing. Any verdict exits with 0.
+
+Examples:
+  matrix-keycloak-sync report --format csv > access-review.csv
+  matrix-keycloak-sync report --format html > access-review.html
+  matrix-keycloak-sync report --format json | jq '.rows[] | select(.administrator)'";
+
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(name = "matrix-keycloak-sync", version, about = ABOUT, after_help = AFTER_HELP, max_term_width = 100)]
@@ -92,6 +100,9 @@ pub enum Command {
     Watch,
     /// Show every fact about one user or account, and the rule that decides
     Explain(ExplainArgs),
+    /// Show every account with its user, its state, the verdict and the reason: an access review
+    #[command(after_help = REPORT_HELP)]
+    Report(ReportArgs),
     /// Check settings, servers, versions, credentials and permissions, and show how to fix problems
     Doctor(DoctorArgs),
     /// Show the effective configuration, or check it without a network
@@ -198,6 +209,28 @@ pub struct ExplainArgs {
     /// A localpart (alice), a Matrix user ID (@alice:example.org), or a Keycloak username, ID or
     /// e-mail address
     pub user: String,
+}
+
+/// `report`.
+#[derive(Debug, Clone, Args)]
+pub struct ReportArgs {
+    /// Output format of the report
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: ReportFormat,
+}
+
+/// How `report` prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For a terminal.
+    #[default]
+    Text,
+    /// For a spreadsheet.
+    Csv,
+    /// For programs.
+    Json,
+    /// One page that stands alone, with a filter.
+    Html,
 }
 
 /// `config`.

@@ -10,6 +10,7 @@ mod generate;
 mod healthcheck;
 mod history;
 mod plan;
+mod report;
 #[cfg(feature = "demo")]
 mod stand_in;
 mod sync;
@@ -26,6 +27,7 @@ pub use generate::{completions, man};
 pub use healthcheck::healthcheck;
 pub use history::history;
 pub use plan::plan;
+pub use report::report;
 #[cfg(feature = "demo")]
 pub use stand_in::stand_in;
 pub use sync::sync;

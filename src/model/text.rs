@@ -115,7 +115,15 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
 /// Returns a value as JSON, with a newline at the end. Texts keep their values, but control
 /// characters and invisible ones are written as `\u202e`.
 pub(crate) fn to_json(value: &impl Serialize) -> String {
-    let plain = serde_json::to_string_pretty(value).expect("strings and numbers always serialize");
+    escaped(&serde_json::to_string_pretty(value).expect("strings and numbers always serialize"))
+}
+
+/// Returns a value as JSON in one line, escaped in the same way.
+pub(crate) fn to_json_line(value: &impl Serialize) -> String {
+    escaped(&serde_json::to_string(value).expect("strings and numbers always serialize"))
+}
+
+fn escaped(plain: &str) -> String {
     let mut json = String::with_capacity(plain.len() + 1);
     for character in plain.chars() {
         // Outside of texts, the only such character in JSON is the end of a line.

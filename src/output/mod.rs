@@ -3,9 +3,11 @@
 pub mod doctor;
 pub mod explain;
 pub mod history;
+pub mod html;
 pub mod markdown;
 mod page;
 mod progress;
+pub mod report;
 pub mod text;
 mod unverified;
 

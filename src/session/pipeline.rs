@@ -8,8 +8,8 @@ use crate::metrics::metrics;
 use crate::model::UserId;
 use crate::plan::{ApprovedDigest, Plan};
 use crate::planner::{
-    AdminChanges, Draft, Facts, Past, PlanScope, Reach, Rechecks, RightAfter, ToRecheck, Undo,
-    Verdicts,
+    AdminChanges, Draft, Facts, Past, PlanScope, Reach, Rechecks, Review, RightAfter, ToRecheck,
+    Undo, Verdicts,
 };
 use crate::readers::Reading;
 
@@ -41,10 +41,15 @@ pub(crate) struct Decision<'f> {
     admin_changes: Option<AdminChanges>,
 }
 
-impl Decision<'_> {
+impl<'f> Decision<'f> {
     /// Returns what becomes of the right of this account's owner, if `[admins]` changes it.
     pub(crate) fn right_after(&self, user_id: &UserId) -> Option<RightAfter> {
         self.admin_changes.as_ref().and_then(|changes| changes.right_after(user_id))
+    }
+
+    /// Makes the plan, and keeps every account's part in it.
+    fn into_review(self) -> Review<'f> {
+        Review::new(self.draft, self.verdicts, self.rechecks, self.admin_changes)
     }
 
     /// Makes the plan.
@@ -96,6 +101,15 @@ impl Session {
         }
         warn_of_doubts(&reading.facts, &plan);
         plan
+    }
+
+    /// Makes the same plan about all accounts, only to be shown, with every account's part in it.
+    pub(crate) async fn review<'f>(&'f self, reading: &'f Reading) -> Result<Review<'f>, Failure> {
+        let mut review = self.decide(reading, None, Aim::Show).await?.into_review();
+        self.config.limits.defer_stages(review.plan_mut(), Past::default());
+        metrics().plan(review.plan());
+        warn_of_doubts(&reading.facts, review.plan());
+        Ok(review)
     }
 
     /// Rechecks and decides.

@@ -1,12 +1,18 @@
 //! Data on stdout, everything else on stderr.
 
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
 
 use tracing::error;
 
 use crate::error_chain::in_one_line;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::state::StateError;
+
+/// The size of what is printed at once.
+const PIECE: usize = 64 * 1024;
+/// The width of a terminal that does not know its own.
+const USUAL_WIDTH: usize = 80;
 
 /// Prints to stderr, and ignores a closed one.
 pub(crate) fn tell(text: &str) {
@@ -22,6 +28,59 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Why printing piece by piece ended early.
+#[derive(Debug)]
+pub(crate) enum PrintError {
+    Output(io::Error),
+    /// What to print next could not be read.
+    State(StateError),
+}
+
+impl From<io::Error> for PrintError {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl From<StateError> for PrintError {
+    fn from(error: StateError) -> Self {
+        Self::State(error)
+    }
+}
+
+/// Prints data to stdout piece by piece, as `write` makes it. A closed pipe is not an error.
+pub(crate) fn print_with(
+    write: impl FnOnce(&mut dyn Write) -> Result<(), PrintError>,
+) -> Result<(), Failure> {
+    let mut stdout = BufWriter::with_capacity(PIECE, anstream::stdout().lock());
+    let written = write(&mut stdout).and_then(|()| Ok(stdout.flush()?));
+    match written {
+        Err(PrintError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            // What is left in the buffer has no reader.
+            let _ = stdout.into_parts();
+            Ok(())
+        }
+        Err(PrintError::Output(source)) => {
+            Err(Failure::Local { what: "write to standard output".to_owned(), source })
+        }
+        Err(PrintError::State(error)) => Err(error.into()),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Returns the width of the terminal that stdout is, or `None` if it is none.
+pub(crate) fn terminal_width() -> Option<usize> {
+    let stdout = io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    let size = rustix::termios::tcgetwinsize(&stdout).ok();
+    Some(size.map_or(0, |size| usize::from(size.ws_col))).map(|width| match width {
+        0 => USUAL_WIDTH,
+        width => width,
+    })
 }
 
 /// Prints the outcome of a plan. Accounts may have been changed, so a failure to print must not end

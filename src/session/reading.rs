@@ -10,19 +10,25 @@ use crate::failure::Failure;
 use crate::mas_api::Exposure;
 use crate::model::{Account, ServerText};
 use crate::planner::{PlanScope, Provision, Recall, Rechecks, ToRecheck};
-use crate::readers::{Reading, Refresh, Tallies};
+use crate::readers::{Detail, Reading, Refresh, Tallies};
 use crate::writers::WriterError;
 
 impl Session {
     /// Reads both sides.
     pub(crate) async fn read(&self) -> Result<Reading, Failure> {
+        self.read_in(Detail::Plan).await
+    }
+
+    /// Reads both sides, with what a report needs if that is wanted.
+    pub(crate) async fn read_in(&self, detail: Detail) -> Result<Reading, Failure> {
         if let Some(warning) = state_file::warning_of(&self.config) {
             warn!("{warning}");
         }
         self.warn_of_unproven_homeserver();
         self.refuse_unseen_locks().await?;
         let tallies = Tallies::default();
-        let reading = Box::pin(join(self.readers.read(&self.config, &tallies), self.exposure()));
+        let reading = self.readers.read(&self.config, &tallies, detail);
+        let reading = Box::pin(join(reading, self.exposure()));
         let (reading, exposure) = self.progress.reading(&tallies, reading).await;
         let mut reading = reading?;
         if let Some(state) = &self.state {

@@ -44,6 +44,7 @@ mod patience;
 mod provision;
 mod proxies;
 mod random;
+mod report;
 mod roles;
 mod rooms;
 mod second_look;
