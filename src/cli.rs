@@ -22,7 +22,7 @@ nothing changed; 4 incomplete; 5 another run holds the lock; 64 wrong command li
 Try it without any servers: matrix-keycloak-sync demo";
 
 const REPORT_HELP: &str = "\
-Like plan, it reads everything and changes nothing. Any verdict exits with 0.
+Like plan, it reads everything and changes nothing. The exit code is 0 for any verdict.
 
 Examples:
   matrix-keycloak-sync report --format csv > access-review.csv

@@ -6,7 +6,7 @@
 //! times as fast as real servers with 0, 5 and 50 ms of latency, and at full speed. `-- 1000000`
 //! measures other sizes, and `-- real` the servers in the environment. `-- serve 1000000` only
 //! starts the stand-ins at full speed, `-- serve 1000000 50` ten times as fast as real servers with
-//! 50 ms of latency. With `--into FILE` first, the figures are also appended to that file, one row
+//! 50 ms of latency. `-- report 1000000` compares `report` with `plan`. With `--into FILE` first, the figures are also appended to that file, one row
 //! of tab-separated values each. `benches/run.sh` runs everything and updates the page.
 
 mod bare;
@@ -49,6 +49,7 @@ fn main() -> Outcome<ExitCode> {
         [bare::NAME, lanes] => runtime.block_on(bare::fetch(Path::new(lanes))),
         ["serve", size] => runtime.block_on(serve(size.parse()?, None)),
         ["serve", size, late] => runtime.block_on(serve(size.parse()?, Some(late.parse()?))),
+        ["report", size] => runtime.block_on(report(size.parse()?)),
         ["real"] => runtime.block_on(real(into)),
         [] => runtime.block_on(measure(&SIZES, into)),
         sizes => {
@@ -70,6 +71,26 @@ async fn serve(size: usize, late: Option<u64>) -> Outcome<ExitCode> {
     }
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Compares the access review with a plan, at full speed: time and memory.
+async fn report(size: usize) -> Outcome<ExitCode> {
+    let servers = Servers::stand_ins(size).await?;
+    servers.set(Duration::ZERO, Speed::FlatOut);
+    for lists in [Lists::Accounts, Lists::Links] {
+        servers.plan(lists, &[])?;
+        print(lists, "plan", servers.plan(lists, &[])?.0)?;
+        for format in ["text", "csv", "json", "html"] {
+            print(lists, format, servers.report(lists, format)?)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(lists: Lists, what: &str, Measured { took, peak }: Measured) -> std::io::Result<()> {
+    let (lists, mib) = (lists.as_str(), peak / (1024 * 1024));
+    let seconds = took.as_secs_f64();
+    writeln!(std::io::stdout(), "{lists:>9}  {what:>6}  {seconds:>8.3} s  {mib:>5} MiB")
 }
 
 async fn idle() -> Outcome<u64> {

@@ -191,19 +191,30 @@ impl Servers {
 
     /// One run of the program, with these arguments before its own.
     pub(crate) fn plan(&self, lists: Lists, arguments: &[&str]) -> Outcome<(Measured, String)> {
-        let mut command = Command::new(PROGRAM);
-        command.arg("--config").arg(configuration(self.directory(), lists));
+        let mut command = self.program(lists);
         command
             .args(arguments)
             .args(["plan", "--format", "json", "--out"])
             .arg(self.directory().join("plan.json"));
+        child::run(&mut command)
+    }
+
+    /// One access review in this format.
+    pub(crate) fn report(&self, lists: Lists, format: &str) -> Outcome<Measured> {
+        Ok(child::run(self.program(lists).args(["report", "--format", format]))?.0)
+    }
+
+    /// The program with a complete configuration, without a command.
+    fn program(&self, lists: Lists) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.arg("--config").arg(configuration(self.directory(), lists));
         command.env_clear();
         command.env("RUNTIME_DIRECTORY", self.directory()).env("XDG_STATE_HOME", self.directory());
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         if lists == Lists::Roles {
             command.env_remove("KC_GROUP_NAME");
         }
-        child::run(&mut command)
+        command
     }
 }
 

@@ -54,6 +54,10 @@ const MORE: &[(&str, &str)] = &[
     ("watch", "See [Staying in step](watch.md)."),
     ("explain", "Every fact about one user with its server, and the rule that decides."),
     (
+        "report",
+        "An access review that always agrees with `plan`. See [Who has access](access-review.md).",
+    ),
+    (
         "doctor",
         "For each problem: what to change, and where. Run it first, and whenever something is wrong.",
     ),

@@ -1,13 +1,15 @@
 //! The access review: every account, in four formats, and never in contradiction to the plan.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
 
 use matrix_keycloak_sync::standins::world::{NewAccount, NewUser};
 use matrix_keycloak_sync::standins::{Fault, RunningWorld};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    BY_BOTH, BY_MAS, Program, Run, Way, group, program, program_by, started, the_table,
+    BY_BOTH, BY_MAS, Program, Run, Way, group, program, program_by, started, the_table, write,
 };
 
 const POLICY: &str = "[policy]\nprotect = [\"matrix-sync-bot\"]\ndisable = \"lock\"\ndeactivate_after = \"30d\"\n\
@@ -197,6 +199,30 @@ async fn names_of_many_users_come_from_one_list() {
     let from_list = asked_for("max_look = 2\n");
     assert!(from_list.2 > 0);
     assert_eq!((from_list.0, from_list.1), (erin, lou));
+}
+
+/// Returns a page as a real browser shows it, or `None` if there is none on this machine.
+fn in_browser(page: &Path, fragment: &str) -> Option<String> {
+    let url = format!("file://{}#{fragment}", page.display());
+    let flags = ["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"];
+    let output = Command::new("chromium").args(flags).arg(url).output().ok()?;
+    Some(String::from_utf8(output.stdout).expect("UTF-8"))
+}
+
+#[tokio::test]
+async fn page_filters_its_rows_in_a_browser() {
+    let world = after_a_run(BY_MAS).await;
+    let page = write(&world, "report.html", &report(&world, BY_MAS, "html").stdout);
+    for (fragment, shown) in
+        [("", 10), ("verdict=disable", 2), ("state=locked&words=DAVE", 1), ("words=%3Cimg+bob", 1)]
+    {
+        let Some(dom) = in_browser(&page, fragment) else { return };
+        let count = format!("{shown} of 10 accounts shown");
+        assert!(dom.contains(&count), "{fragment}: no {count:?} in {dom}");
+        assert_eq!(dom.matches("<tr data-verdict").count(), 10);
+        assert_eq!(dom.matches("hidden=\"\"").count(), 10 - shown, "{dom}");
+        assert!(!dom.contains("<img"), "a name is text");
+    }
 }
 
 #[tokio::test]

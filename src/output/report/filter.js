@@ -22,6 +22,11 @@
     }
     shown.textContent = `${count} of ${rows.length} accounts shown`;
   };
+  // A link can set the filter: access-review.html#verdict=disable.
+  const wanted = new URLSearchParams(location.hash.slice(1));
+  for (const name of ["words", "verdict", "state"]) {
+    form.elements[name].value = wanted.get(name) ?? "";
+  }
   form.hidden = false;
   form.addEventListener("input", filter);
   form.addEventListener("submit", (event) => event.preventDefault());
