@@ -15,6 +15,7 @@ use matrix_keycloak_sync::environment::{Surroundings, Timeouts};
 use matrix_keycloak_sync::model::Server;
 use matrix_keycloak_sync::standins::world::{MasUserState, ServerStates, SynapseAccountState};
 use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, World};
+use rustix::termios::{Winsize, tcsetwinsize};
 use serde_json::{Value, json};
 
 use crate::secrets::Secrets;
@@ -309,8 +310,13 @@ impl Program {
 
     /// Runs it with these arguments on a terminal where `typed` is answered to every question.
     /// Everything is shown on stdout.
-    pub(crate) fn on_terminal(mut self, arguments: &str, typed: &str) -> Run {
-        let (terminal, tty) = terminal(USUAL_COLUMNS);
+    pub(crate) fn on_terminal(self, arguments: &str, typed: &str) -> Run {
+        self.on_terminal_of(USUAL_COLUMNS, arguments, typed)
+    }
+
+    /// Does the same on a terminal of this many columns; 0 if it does not know its width.
+    pub(crate) fn on_terminal_of(mut self, columns: u16, arguments: &str, typed: &str) -> Run {
+        let (terminal, tty) = terminal(columns);
         let to = || Stdio::from(tty.try_clone().expect("a descriptor"));
         let command = self.command.args(arguments.split_whitespace());
         command.stdin(to()).stdout(to()).stderr(to()).env("TERM", "xterm");

@@ -117,10 +117,18 @@ async fn report_without_the_admin_api_and_without_a_state_file() {
 #[tokio::test]
 async fn report_on_a_terminal_fits_its_width() {
     let world = after_a_run(BY_BOTH).await;
-    let run = with_policy(&world, BY_BOTH).on_terminal("--color never -q report", "");
-    let is_long = |line: &&str| line.trim_end().chars().count() > 80 && line.trim().contains(' ');
-    assert_eq!(run.stdout.lines().filter(is_long).collect::<Vec<_>>(), [""; 0]);
-    run.exits(0).matches(&world, "report_on_a_terminal");
+    for (columns, shown, name) in
+        [(0, 80, "report_on_a_terminal"), (120, 120, "report_on_a_wide_terminal"), (56, 56, "")]
+    {
+        let run = with_policy(&world, BY_BOTH);
+        let run = run.on_terminal_of(columns, "--color never -q report", "").exits(0);
+        let is_long = |line: &&str| line.chars().count() > shown && line.trim().contains(' ');
+        let lines = run.stdout.lines().map(str::trim_end);
+        assert_eq!(lines.filter(is_long).collect::<Vec<_>>(), [""; 0], "{columns}");
+        if !name.is_empty() {
+            run.matches(&world, name);
+        }
+    }
 }
 
 #[tokio::test]
