@@ -126,6 +126,7 @@ async fn no_command_prints_a_secret() {
             format!("plan --format markdown --out {saved}"),
             "sync --dry-run".to_owned(),
             "explain dave".to_owned(),
+            "report".to_owned(),
             "doctor".to_owned(),
             "doctor --format json".to_owned(),
             "apply ".to_owned() + &saved,

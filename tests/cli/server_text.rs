@@ -74,6 +74,13 @@ async fn names_are_printed_without_effect() {
     program(&world).run("-vvv plan").shows(SHOWN).shows(r"e\u{202e}vil");
     program(&world).run("-vvv --log-format json plan").shows(SHOWN);
     program(&world).run("plan --format markdown").shows(IN_MARKDOWN).shows(r"e\\u{202e}vil");
+    for format in ["text", "csv", "html"] {
+        let mut run = program(&world).run(&format!("report --format {format}")).exits(0);
+        // Lines of CSV end with two characters (RFC 4180).
+        run.stdout = run.stdout.replace("\r\n", "\n");
+        run.shows(SHOWN).shows(r"e\u{202e}vil");
+    }
+    program(&world).run("report --format json").shows(r"\u202evil");
     with_subgroups(&world).run("doctor").shows(SHOWN);
     with_subgroups(&world).run("doctor --format json").shows(r"\\u{202e}vil");
     let explained = program(&world)
