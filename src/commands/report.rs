@@ -9,6 +9,7 @@ use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::model::{Account, ServerText, Timestamp};
+use crate::output::Terminal;
 use crate::output::report::{
     CsvReport, HtmlReport, JsonReport, KnownUsers, ReportHead, ReportRow, ReportWriter, TextReport,
     Widths,
@@ -16,7 +17,7 @@ use crate::output::report::{
 use crate::phrases::joined;
 use crate::planner::Review;
 use crate::readers::{Detail, Outsiders, Reading};
-use crate::session::{PrintError, Session, print_with, terminal_width};
+use crate::session::{PrintError, Session, print_with};
 use crate::state::{LastActions, State};
 
 /// Prints the access review. Reading, second look and rule are those of a plan.
@@ -92,7 +93,10 @@ impl Report<'_> {
     fn widths(&self) -> Widths {
         let names = self.reading.facts.accounts.iter().map(Account::localpart);
         let lengths = names.map(|name| name.as_str().chars().count());
-        Widths { terminal: terminal_width(), longest_name: lengths.max().unwrap_or_default() }
+        Widths {
+            terminal: Terminal::of_stdout().width,
+            longest_name: lengths.max().unwrap_or_default(),
+        }
     }
 
     /// Returns since when an account has been disabled, by MAS or else by this program.

@@ -46,13 +46,7 @@ impl Page {
         match self.terminal.width {
             Some(width) => {
                 let others = " ".repeat(column);
-                let options = Options::new(width)
-                    .initial_indent(&first)
-                    .subsequent_indent(&others)
-                    .break_words(false)
-                    .word_separator(WordSeparator::AsciiSpace)
-                    .word_splitter(WordSplitter::NoHyphenation)
-                    .wrap_algorithm(WrapAlgorithm::FirstFit);
+                let options = options(width).initial_indent(&first).subsequent_indent(&others);
                 for line in wrap(&words, options) {
                     self.verbatim(line);
                 }
@@ -79,10 +73,39 @@ impl Page {
     }
 }
 
+/// Lines break at blanks only, so that a word can be copied whole.
+fn options<'o>(width: usize) -> Options<'o> {
+    Options::new(width)
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .wrap_algorithm(WrapAlgorithm::FirstFit)
+}
+
+/// Wraps a text at its blanks, if there is a width. An empty text has no line.
+pub(super) fn lines(text: &str, width: Option<usize>) -> Vec<String> {
+    if text.is_empty() {
+        return Vec::new();
+    }
+    match width {
+        Some(width) => wrap(text, options(width)).into_iter().map(Into::into).collect(),
+        None => vec![text.to_owned()],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::output::DISABLE;
+
+    #[test]
+    fn text_is_wrapped_at_blanks_only() {
+        assert_eq!(lines("one two three", Some(7)), ["one two", "three"]);
+        assert_eq!(lines("a-very-long-word b", Some(4)), ["a-very-long-word", "b"]);
+        assert_eq!(lines("東京 東京", Some(8)), ["東京", "東京"]);
+        assert_eq!(lines("one two three", None), ["one two three"]);
+        assert_eq!(lines("", Some(4)), [""; 0]);
+    }
 
     fn page(width: Option<usize>) -> Page {
         Page::new(Terminal { width, ..Terminal::WHOLE })

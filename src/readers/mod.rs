@@ -39,8 +39,7 @@ pub use keycloak::{
 };
 pub use mas::{
     DisabledTimes, FoundInMas, InMasRow, LinkList, LinkProvider, LinksOf, MasReader, MasUser,
-    SynapseApi,
-    UsersByName,
+    SynapseApi, UsersByName,
 };
 pub use refresh::Refresh;
 pub use registered::{Judge, NEWEST, Registered};

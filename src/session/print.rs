@@ -1,6 +1,6 @@
 //! Data on stdout, everything else on stderr.
 
-use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::io::{self, BufWriter, Write};
 
 use tracing::error;
 
@@ -11,8 +11,6 @@ use crate::state::StateError;
 
 /// The size of what is printed at once.
 const PIECE: usize = 64 * 1024;
-/// The width of a terminal that does not know its own.
-const USUAL_WIDTH: usize = 80;
 
 /// Prints to stderr, and ignores a closed one.
 pub(crate) fn tell(text: &str) {
@@ -68,19 +66,6 @@ pub(crate) fn print_with(
         Err(PrintError::State(error)) => Err(error.into()),
         Ok(()) => Ok(()),
     }
-}
-
-/// Returns the width of the terminal that stdout is, or `None` if it is none.
-pub(crate) fn terminal_width() -> Option<usize> {
-    let stdout = io::stdout();
-    if !stdout.is_terminal() {
-        return None;
-    }
-    let size = rustix::termios::tcgetwinsize(&stdout).ok();
-    Some(size.map_or(0, |size| usize::from(size.ws_col))).map(|width| match width {
-        0 => USUAL_WIDTH,
-        width => width,
-    })
 }
 
 /// Prints the outcome of a plan. Accounts may have been changed, so a failure to print must not end

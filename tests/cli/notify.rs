@@ -272,10 +272,7 @@ async fn watch_reports_a_refused_plan_with_the_command_that_approves_it() {
     assert_eq!(watching.is_not_ready().await, "not ready: a plan was refused\n");
     until_so("the room hears of it", async || messages(&world).len() == 1).await;
     let text = messages(&world).remove(0);
-    assert!(
-        text.contains("\nIf it is right: matrix-keycloak-sync sync --approve "),
-        "{text}"
-    );
+    assert!(text.contains("\nIf it is right: matrix-keycloak-sync sync --approve "), "{text}");
     assert_eq!(watching.stop(), 0);
 }
 

@@ -4,11 +4,12 @@
 use std::io::{self, Write};
 
 use anstyle::Style;
-use unicode_width::UnicodeWidthStr as _;
+use textwrap::core::display_width;
 
 use super::html::right;
 use super::{ReportHead, ReportRow, ReportWriter, counted_as, verdict};
 use crate::model::Word as _;
+use crate::output::page::lines;
 use crate::output::{ACTIVATE, DISABLE, FAINT, HEADING};
 use crate::planner::Standing;
 
@@ -81,7 +82,7 @@ impl<W: Write> ReportWriter for TextReport<W> {
     fn row(&mut self, row: &ReportRow<'_>) -> io::Result<()> {
         let user = user(row);
         let begin = self.name + STATE + VERDICT + 6;
-        let fits = self.terminal.is_none_or(|width| begin + user.width() <= width);
+        let fits = self.terminal.is_none_or(|width| begin + display_width(&user) <= width);
         let (style, verdict) = (style(row.verdict), verdict(row.verdict));
         let state = padded(row.state.word(), STATE);
         let rest = if fits {
@@ -90,7 +91,7 @@ impl<W: Write> ReportWriter for TextReport<W> {
             format!("{state}  {style}{verdict}{style:#}")
         };
         let mut name = row.localpart.to_string();
-        if name.width() > self.name {
+        if display_width(&name) > self.name {
             writeln!(self.out, "{name}")?;
             name.clear();
         }
@@ -151,34 +152,5 @@ fn details(row: &ReportRow<'_>) -> Vec<String> {
 }
 
 fn padded(text: &str, width: usize) -> String {
-    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
-}
-
-/// Wraps a text at its blanks. A longer word has a line of its own.
-fn lines(text: &str, width: Option<usize>) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        match lines.last_mut() {
-            Some(line) if width.is_none_or(|width| line.width() + 1 + word.width() <= width) => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_wrapped_at_blanks_only() {
-        assert_eq!(lines("one two three", Some(7)), ["one two", "three"]);
-        assert_eq!(lines("a-very-long-word b", Some(4)), ["a-very-long-word", "b"]);
-        assert_eq!(lines("東京 東京", Some(8)), ["東京", "東京"]);
-        assert_eq!(lines("one two three", None), ["one two three"]);
-        assert_eq!(lines("", Some(4)), [""; 0]);
-    }
+    format!("{text}{}", " ".repeat(width.saturating_sub(display_width(text))))
 }
