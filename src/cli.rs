@@ -157,6 +157,8 @@ pub enum PlanFormat {
     Json,
     /// For a merge request.
     Markdown,
+    /// One page that stands alone, for a ticket or a mail.
+    Html,
 }
 
 /// `sync`.

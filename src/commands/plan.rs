@@ -8,7 +8,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files;
 use crate::output::text::{Head, NextStep, PlanView};
-use crate::output::{Terminal, markdown, text};
+use crate::output::{Terminal, markdown, plan_page, text};
 use crate::plan::{ActionKind, Plan, PlanDocument, Refusal};
 use crate::session::{
     AdminsOfMas, Session, command_line, command_to_go_on, page, print, shell_word, tell,
@@ -26,16 +26,17 @@ pub async fn plan(
     if let Some(path) = &args.out {
         save(path, &PlanDocument::planned(&plan, &refusals))?;
     }
+    let view = PlanView {
+        head: &Head::new("Plan", &session.config),
+        plan: &plan,
+        digest: &plan.digest(),
+        refusals: &refusals,
+        next: &next_steps(global, &plan, &refusals, admins),
+    };
     match args.format {
+        PlanFormat::Html => print(&plan_page::plan(&view))?,
         PlanFormat::Text => {
             let terminal = Terminal::of_stdout();
-            let view = PlanView {
-                head: &Head::new("Plan", &session.config),
-                plan: &plan,
-                digest: &plan.digest(),
-                refusals: &refusals,
-                next: &next_steps(global, &plan, &refusals, admins),
-            };
             page(&text::plan(&view, if args.full { terminal.whole() } else { terminal }))?;
         }
         PlanFormat::Json => print(&PlanDocument::planned(&plan, &refusals).to_json())?,

@@ -6,6 +6,7 @@ pub mod history;
 pub mod html;
 pub mod markdown;
 mod page;
+pub mod plan_page;
 mod progress;
 pub mod report;
 pub mod text;

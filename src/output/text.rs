@@ -119,26 +119,29 @@ fn next_stage(page: &mut Page, next: NextStage) {
 
 /// Returns the plan in numbers.
 fn summary(plan: &Plan) -> String {
-    let summary = plan.summary();
-    let n = |count: usize| HumanCount(count as u64);
     let is_left_out = |skip: &Skip| matches!(skip, Skip::MovedOn(_));
     let skipped = plan.actions.iter().filter_map(|action| action.skipped.as_ref());
     let left_out = skipped.filter(|skip| is_left_out(skip)).count();
     if left_out > 0 {
-        let to_do = to_do(|kind| plan.count_to_apply(kind));
-        return format!("{to_do}, {} left out", n(left_out));
+        let to_do = to_do(|kind| plan.count_to_apply(kind)).join(", ");
+        return format!("{to_do}, {} left out", HumanCount(left_out as u64));
     }
-    format!(
-        "{}, {} unchanged, {} kept, {} not registered",
-        to_do(|kind| plan.of_kind(kind).count()),
-        n(summary.unchanged),
-        n(summary.kept),
-        n(summary.not_registered),
-    )
+    counts(plan).join(", ")
+}
+
+/// Returns the plan in numbers, one by one.
+pub(super) fn counts(plan: &Plan) -> Vec<String> {
+    let summary = plan.summary();
+    let n = |count: usize| HumanCount(count as u64);
+    let mut counts = to_do(|kind| plan.of_kind(kind).count());
+    counts.push(format!("{} unchanged", n(summary.unchanged)));
+    counts.push(format!("{} kept", n(summary.kept)));
+    counts.push(format!("{} not registered", n(summary.not_registered)));
+    counts
 }
 
 /// Returns how much there is to do of each kind; of the usual ones also if it is nothing.
-fn to_do(count: impl Fn(ActionKind) -> usize) -> String {
+fn to_do(count: impl Fn(ActionKind) -> usize) -> Vec<String> {
     let kinds = [
         (ActionKind::Activate, "to activate"),
         (ActionKind::Create, "to create"),
@@ -149,9 +152,7 @@ fn to_do(count: impl Fn(ActionKind) -> usize) -> String {
     ];
     let counts = kinds.map(|(kind, what)| (kind, count(kind), what));
     let counts = counts.iter().filter(|(kind, count, _)| *count > 0 || is_usual(*kind));
-    let parts: Vec<_> =
-        counts.map(|(_, count, what)| format!("{} {what}", HumanCount(*count as u64))).collect();
-    parts.join(", ")
+    counts.map(|(_, count, what)| format!("{} {what}", HumanCount(*count as u64))).collect()
 }
 
 fn is_usual(kind: ActionKind) -> bool {

@@ -74,6 +74,7 @@ async fn names_are_printed_without_effect() {
     program(&world).run("-vvv plan").shows(SHOWN).shows(r"e\u{202e}vil");
     program(&world).run("-vvv --log-format json plan").shows(SHOWN);
     program(&world).run("plan --format markdown").shows(IN_MARKDOWN).shows(r"e\\u{202e}vil");
+    program(&world).run("plan --format html").shows(SHOWN).shows(r"e\u{202e}vil");
     for format in ["text", "csv", "html"] {
         let mut run = program(&world).run(&format!("report --format {format}")).exits(0);
         // Lines of CSV end with two characters (RFC 4180).
@@ -90,6 +91,18 @@ async fn names_are_printed_without_effect() {
     let outsider = program(&world).run("explain dave").shows(&format!("groups: /{SHOWN}"));
     outsider.shows(&format!("e-mail address {SHOWN}")).shows(&format!("external ID {SHOWN}"));
     program(&world).run("explain ghost").shows(&format!("application service {SHOWN}"));
+}
+
+#[tokio::test]
+async fn names_are_no_markup_in_pages() {
+    const MARKUP: &str = "<img src=x onerror=alert(1)>";
+    let user = NewUser::new("dave").id(ID).named(MARKUP, "\"&'").email("a<b>@example.org");
+    let world = started(group().member("alice").account("alice").with_user(user).account("dave"));
+    let world = world.await;
+    for command in ["plan --format html", "report --format html"] {
+        let run = program(&world).run(command).exits(0).prints(&["&lt;img src"]);
+        assert!(!run.stdout.contains("<img") && !run.stdout.contains("<b>"), "{}", run.stdout);
+    }
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut templates = Environment::new();
     for (name, source) in [
         ("page.html", include_str!("page.html")),
+        ("plan.html", include_str!("../plan_page.html")),
         ("report_head.html", include_str!("../report/head.html")),
         ("report_row.html", include_str!("../report/row.html")),
     ] {
