@@ -33,6 +33,7 @@ pub struct Metrics {
     pub(super) planned: GaugeVec,
     pub(super) kept: GaugeVec,
     pub(super) not_registered: GaugeVec,
+    pub(super) waiting: GaugeVec,
     pub(super) actions: IntCounterVec,
     pub(super) requests: IntCounterVec,
     pub(super) events: GaugeVec,
@@ -76,6 +77,8 @@ const ACCOUNTS: Family = family("accounts", "Accounts at the last complete readi
 const PLANNED: Family = family("planned_actions", "Actions of the last plan.", &["action"]);
 const KEPT: Family = family("kept_accounts", "Accounts that the last plan keeps.", &["reason"]);
 const NOT_REGISTERED: Family = family("not_registered", "Enabled members without an account.", &[]);
+const WAITING: Family =
+    family("waiting_actions", "Actions of the last plan that wait for an approval.", &[]);
 const ACTIONS: Family = family("actions_total", "Actions by outcome.", &["action", "outcome"]);
 const REQUESTS: Family = family(
     "requests_total",
@@ -111,6 +114,7 @@ impl Default for Metrics {
             planned: families.gauge(&PLANNED),
             kept: families.gauge(&KEPT),
             not_registered: families.gauge(&NOT_REGISTERED),
+            waiting: families.gauge(&WAITING),
             actions: families.counter(&ACTIONS),
             requests: families.counter(&REQUESTS),
             events: families.gauge(&EVENTS),

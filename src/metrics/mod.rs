@@ -85,6 +85,7 @@ impl Metrics {
             self.kept.with_label_values(&[reason.word()]).set(number(count));
         }
         set(&self.not_registered, plan.not_registered.len());
+        set(&self.waiting, plan.to_approve().count());
     }
 
     /// Counts the outcomes of a plan's actions.
