@@ -8,10 +8,14 @@ use secrecy::{SecretSlice, SecretString};
 use toml::Value;
 use url::Url;
 
+use super::address::parse_address;
+use super::document::Part;
+use super::excerpt::Place;
 use super::given_values::{Given, Sources};
 use super::keys::{ConfigKey, OFF, with_variable};
 use super::problem::Problem;
 use super::secret_files::SecretFiles;
+use super::visible::{is_command, is_open_address, is_path, visible_value};
 use crate::files;
 use crate::model::{Word, mask_secret};
 
@@ -54,7 +58,21 @@ impl Fields {
     /// Notes a problem with a value that has been taken.
     pub(super) fn wrong(&mut self, key: &ConfigKey, value: Option<&str>, why: impl Into<String>) {
         let value = value.map(|value| format!("{value:?}"));
-        self.note(key.with_variable(), value, why.into());
+        let place = self.place(key, Part::Value);
+        self.note(key.with_variable(), value, why.into(), place);
+    }
+
+    /// Notes a problem with an entry of a list that has been taken.
+    pub(super) fn wrong_entry(
+        &mut self,
+        key: &ConfigKey,
+        entry: usize,
+        value: Option<&str>,
+        why: impl Into<String>,
+    ) {
+        let value = value.map(|value| format!("{value:?}"));
+        let place = self.place(key, Part::Entry(entry));
+        self.note(key.with_variable(), value, why.into(), place);
     }
 
     /// Notes that a value that has been taken is not what is expected.
@@ -69,11 +87,26 @@ impl Fields {
 
     /// Notes that a value is needed.
     pub(super) fn missing(&mut self, key: &ConfigKey, what: &str) {
-        self.wrong(key, None, format!("missing: {what}"));
+        let place = self.sources.place_to_add(key.name);
+        self.note(key.with_variable(), None, format!("missing: {what}"), place);
     }
 
-    fn note(&mut self, key: String, value: Option<String>, expected: String) {
-        self.sources.problems.push(Problem { key, value, expected });
+    /// Returns the place of a value, or of the file that contains it.
+    fn place(&self, key: &ConfigKey, part: Part) -> Option<Place> {
+        let file_form = || self.sources.place(&key.file_form(), part);
+        self.sources.place(key.name, part).or_else(file_form)
+    }
+
+    fn note(&mut self, key: String, value: Option<String>, expected: String, place: Option<Place>) {
+        self.sources.problems.push(Problem { key, value, expected, place });
+    }
+
+    /// Notes a value of the wrong type or form.
+    fn wrong_value(&mut self, key: &ConfigKey, given: &Given) {
+        let name = with_variable(key.name, given.variable.as_deref().or(key.variable));
+        let value = visible_value(key.name, &given.value);
+        let place = self.place(key, Part::Value);
+        self.note(name, value, format!("expected {}", key.expected), place);
     }
 
     /// Takes a value, if it is given.
@@ -81,11 +114,10 @@ impl Fields {
     where
         P: FnOnce(&Value) -> Option<T>,
     {
-        let Given { value, variable } = self.sources.given.remove(key.name)?;
-        let parsed = parse(&value);
+        let given = self.sources.given.remove(key.name)?;
+        let parsed = parse(&given.value);
         if parsed.is_none() {
-            let name = with_variable(key.name, variable.as_deref().or(key.variable));
-            self.note(name, Some(value.to_string()), format!("expected {}", key.expected));
+            self.wrong_value(key, &given);
         }
         parsed
     }
@@ -119,19 +151,37 @@ impl Fields {
 
     /// Takes a list of texts; a variable has only one.
     pub(super) fn texts(&mut self, key: &ConfigKey) -> Option<Vec<String>> {
-        let is_variable = self.is_from_variable(key);
-        self.take(key, |value| match value {
-            Value::String(one) if is_variable => Some(vec![one.clone()]),
-            several => texts(several),
-        })
+        let given = self.sources.given.remove(key.name)?;
+        match &given.value {
+            Value::String(one) if given.variable.is_some() => Some(vec![one.clone()]),
+            Value::Array(entries) => self.entries(key, entries),
+            _ => {
+                self.wrong_value(key, &given);
+                None
+            }
+        }
+    }
+
+    /// Returns the entries of a list of texts, and notes each that is none.
+    fn entries(&mut self, key: &ConfigKey, entries: &[Value]) -> Option<Vec<String>> {
+        for (at, entry) in entries.iter().enumerate().filter(|(_, entry)| text(entry).is_none()) {
+            let is_visible = !entry.is_array() && !is_command(key.name);
+            let value = Some(entry).filter(|_| is_visible);
+            let value = value.and_then(|entry| visible_value(key.name, entry));
+            let (expected, number) = (key.expected, at + 1);
+            let why = if entry.is_str() {
+                format!("expected {expected}; entry {number} is empty")
+            } else {
+                format!("expected {expected}; entry {number} is not a text")
+            };
+            let place = self.place(key, Part::Entry(at));
+            self.note(key.with_variable(), value, why, place);
+        }
+        entries.iter().map(text).collect()
     }
 
     pub(super) fn texts_or_default(&mut self, key: &ConfigKey) -> Vec<String> {
         self.texts(key).unwrap_or_else(|| key.default(texts))
-    }
-
-    fn is_from_variable(&self, key: &ConfigKey) -> bool {
-        self.sources.given.get(key.name).is_some_and(|given| given.variable.is_some())
     }
 
     pub(super) fn count(&mut self, key: &ConfigKey) -> usize {
@@ -169,19 +219,10 @@ impl Fields {
     pub(super) fn server_url(&mut self, key: &ConfigKey) -> Option<Url> {
         let what = format!("the address of the server, such as {:?}", key.expected.example());
         let text = self.needed_text(key, &what)?;
-        let url = Url::parse(&text).ok().filter(is_of_a_server);
-        match url {
-            Some(url) if !url.username().is_empty() || url.password().is_some() => {
-                self.wrong(key, None, "an address must not contain a username or password");
-                None
-            }
-            Some(url) if url.query().is_some() || url.fragment().is_some() => {
-                self.wrong(key, None, "an address must not contain ? or #");
-                None
-            }
-            Some(url) => Some(url),
-            None => {
-                self.unexpected(key, Some(text.as_str()).filter(|text| !text.contains('@')));
+        match parse_address(key, &text) {
+            Ok(url) => Some(url),
+            Err(why) => {
+                self.wrong(key, Some(text.as_str()).filter(|text| is_open_address(text)), why);
                 None
             }
         }
@@ -212,7 +253,8 @@ impl Fields {
         let secret = given.value.as_str().filter(|text| is_secret(text));
         if secret.is_none() {
             let name = with_variable(key.name, given.variable.as_deref().or(key.variable));
-            self.note(name, None, format!("expected {} (its value is not shown)", key.expected));
+            let why = format!("expected {} (its value is not shown)", key.expected);
+            self.note(name, None, why, self.sources.place(key.name, Part::Value));
         }
         secret.map(SecretString::from)
     }
@@ -232,10 +274,16 @@ impl Fields {
         match read {
             Ok(secret) => Some(secret),
             Err(why) => {
+                let (name, path) = (key.file_form(), given.value.as_str());
                 let variable = given.variable.as_deref().or(key.variable);
                 // If it is not a path, it may be the secret itself in the wrong key, so it is not
                 // shown.
-                self.note(with_variable(&key.file_form(), variable), None, why);
+                let shown = path.filter(|path| is_path(path)).map(|path| format!("{path:?}"));
+                let is_hidden = path.is_some() && shown.is_none();
+                let note = " (its path is not shown, because its folder does not exist)";
+                let why = why + if is_hidden { note } else { "" };
+                let place = self.sources.place(&name, Part::Value);
+                self.note(with_variable(&name, variable), shown, why, place);
                 None
             }
         }
@@ -250,11 +298,20 @@ impl Fields {
 
     /// Takes a file, several, or with `""` none; a variable separates them by `:`.
     pub(super) fn files(&mut self, key: &ConfigKey) -> Option<Vec<PathBuf>> {
-        let is_variable = self.is_from_variable(key);
-        self.take(key, |value| match value {
-            Value::String(text) if is_variable => Some(std::env::split_paths(text).collect()),
-            value => paths(value),
-        })
+        let given = self.sources.given.remove(key.name)?;
+        match &given.value {
+            Value::String(text) if given.variable.is_some() => {
+                Some(std::env::split_paths(text).collect())
+            }
+            Value::Array(entries) => {
+                let texts = self.entries(key, entries)?;
+                Some(texts.into_iter().map(PathBuf::from).collect())
+            }
+            value => paths(value).or_else(|| {
+                self.wrong_value(key, &given);
+                None
+            }),
+        }
     }
 
     /// Takes the content of a file of certificates or keys.
@@ -300,10 +357,6 @@ pub(super) fn paths(value: &Value) -> Option<Vec<PathBuf>> {
         Value::String(path) => Some(vec![path.into()]),
         several => Some(texts(several)?.into_iter().map(PathBuf::from).collect()),
     }
-}
-
-fn is_of_a_server(url: &Url) -> bool {
-    matches!(url.scheme(), "http" | "https") && url.has_host()
 }
 
 /// Returns whether a text can be sent as a secret in a header or a form.

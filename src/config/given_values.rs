@@ -6,6 +6,8 @@ use std::path::Path;
 
 use toml::Value;
 
+use super::document::{Document, Part};
+use super::excerpt::Place;
 use super::keys::{ConfigKey, with_variable};
 use super::problem::{ConfigError, Problem};
 
@@ -21,20 +23,16 @@ pub(super) struct Given {
 pub(super) struct Sources {
     pub(super) given: BTreeMap<String, Given>,
     pub(super) problems: Vec<Problem>,
+    document: Option<Document>,
+    /// The variables that are set, by key.
+    variables: BTreeMap<String, String>,
 }
 
 impl Sources {
     /// Adds the file.
     pub(super) fn file(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {
-        let table: toml::Table = toml::from_str(text).map_err(|error| {
-            let before = &text[..error.span().map_or(0, |span| span.start).min(text.len())];
-            ConfigError::NotToml {
-                path: path.to_owned(),
-                line: before.matches('\n').count() + 1,
-                column: before.chars().rev().take_while(|c| *c != '\n').count() + 1,
-                message: error.message().to_owned(),
-            }
-        })?;
+        let (document, table) = Document::parse(path, text)?;
+        self.document = Some(document);
         self.flatten("", table);
         Ok(())
     }
@@ -59,9 +57,12 @@ impl Sources {
                 self.given.remove(&key.file_form());
             }
             for (value, variable, name) in set {
+                self.variables.insert(name.clone(), variable.clone());
                 if value.contains(char::REPLACEMENT_CHARACTER) {
-                    let reported = with_variable(&name, Some(&variable));
-                    self.problem(&reported, "this is not UTF-8".to_owned());
+                    let key = with_variable(&name, Some(&variable));
+                    let place = Some(Place::Variable(variable.clone()));
+                    let expected = "this is not UTF-8".to_owned();
+                    self.problems.push(Problem { key, value: None, expected, place });
                 }
                 let value = Value::String(value);
                 self.given.insert(name, Given { value, variable: Some(variable) });
@@ -84,15 +85,38 @@ impl Sources {
                     self.given.insert(name, Given { value, variable: None });
                 }
                 _ if is_section(&name) => {
-                    self.problem(&name, format!("expected a table, [{name}]"));
+                    self.problem(name.clone(), format!("expected a table, [{name}]"), Part::Value);
                 }
-                _ => self.problem(&name, unknown(&name)),
+                _ => {
+                    let expected = unknown(&name);
+                    self.problem(name, expected, Part::Key);
+                }
             }
         }
     }
 
-    fn problem(&mut self, key: &str, expected: String) {
-        self.problems.push(Problem { key: key.to_owned(), value: None, expected });
+    fn problem(&mut self, key: String, expected: String, part: Part) {
+        let place = self.place(&key, part);
+        self.problems.push(Problem { key, value: None, expected, place });
+    }
+
+    /// Returns the origin of the value of a key.
+    pub(super) fn place(&self, name: &str, part: Part) -> Option<Place> {
+        if let Some(variable) = self.variables.get(name) {
+            return Some(Place::Variable(variable.clone()));
+        }
+        self.document.as_ref()?.excerpt(name, part).map(Place::Line)
+    }
+
+    /// Returns the place a missing key belongs to.
+    pub(super) fn place_to_add(&self, name: &str) -> Option<Place> {
+        let document = self.document.as_ref()?;
+        let in_file = |belongs: String| Place::File(document.path().to_owned(), belongs);
+        let Some((section, _)) = name.rsplit_once('.') else {
+            return Some(in_file("it belongs above the first [section]".to_owned()));
+        };
+        let header = document.excerpt(section, Part::Value).map(Place::Line);
+        Some(header.unwrap_or_else(|| in_file(format!("there is no [{section}]"))))
     }
 }
 
@@ -106,12 +130,21 @@ fn is_section(name: &str) -> bool {
     rests.any(|rest| rest.starts_with('.'))
 }
 
-/// Returns the problem of an unknown key. A key with the same last part, or one typing error away,
-/// was probably meant.
+/// Returns the problem of an unknown key or section. One that is a typing error away, or the only
+/// key with the same last part, was probably meant.
 fn unknown(name: &str) -> String {
-    let distance = |key: &ConfigKey| strsim::damerau_levenshtein(key.name, name);
-    match ConfigKey::all().min_by_key(|key| distance(key)).filter(|key| distance(key) <= 3) {
-        Some(key) => format!("there is no such key; did you mean {}?", key.name),
-        None => "there is no such key".to_owned(),
+    let section = |key: &&'static ConfigKey| key.name.rsplit_once('.').map(|(section, _)| section);
+    let names = ConfigKey::all().map(|key| key.name);
+    let near = names
+        .chain(ConfigKey::all().filter_map(|key| section(&key)))
+        .map(|known| (strsim::damerau_levenshtein(known, name), known))
+        .min()
+        .filter(|(distance, _)| *distance <= 3);
+    let last_part = name.rsplit('.').next();
+    let mut namesakes = ConfigKey::all().filter(|key| key.name.rsplit('.').next() == last_part);
+    match (near, namesakes.next(), namesakes.next()) {
+        (Some((_, meant)), ..) => format!("there is no such key; did you mean {meant}?"),
+        (None, Some(key), None) => format!("there is no such key; did you mean {}?", key.name),
+        _ => "there is no such key".to_owned(),
     }
 }

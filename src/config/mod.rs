@@ -1,5 +1,8 @@
 //! Defines the configuration, with all values checked.
 
+mod address;
+mod document;
+mod excerpt;
 mod exposure;
 mod fields;
 mod given_values;
@@ -10,8 +13,10 @@ mod problem;
 mod secret_files;
 mod shown;
 mod state_file;
+mod syntax;
 #[cfg(test)]
 mod tests;
+mod visible;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -28,10 +33,11 @@ use crate::planner::{Limits, Policy, Reactivate};
 use crate::shell::shell_word;
 use crate::state::Namespace;
 
+pub use excerpt::{Excerpt, Place};
 pub use keys::{Absent, ConfigKey, Expected};
 pub use load::{Loaded, Warning, load};
 pub use notify::{NotifyConfig, RoomConfig};
-pub use problem::{ConfigError, Problem};
+pub use problem::{ConfigError, Mistake, Problem};
 pub use secret_files::SecretFiles;
 pub use shown::{Origin, ShownKey};
 pub use state_file::StateFile;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use super::excerpt::{Excerpt, Place};
+
 /// One problem: the key, its value, and what is expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -12,6 +14,16 @@ pub struct Problem {
     /// The value; never a secret.
     pub value: Option<String>,
     pub expected: String,
+    /// The origin of the value, or the place to add it.
+    pub place: Option<Place>,
+}
+
+/// A mistake in the syntax of TOML.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// What the parser expected.
+    pub message: String,
+    pub place: Excerpt,
 }
 
 impl fmt::Display for Problem {
@@ -36,16 +48,8 @@ pub enum ConfigError {
     },
     /// The file is not TOML. The parser's own text would quote the line, which may contain a
     /// secret.
-    #[error("{}: line {line}, column {column}: this is not TOML: {message}", path.display())]
-    NotToml {
-        path: PathBuf,
-        /// Counted from 1.
-        line: usize,
-        /// Counted from 1.
-        column: usize,
-        /// What the parser expected.
-        message: String,
-    },
+    #[error("{}: this is not TOML{}", path.display(), mistakes_listed(mistakes))]
+    NotToml { path: PathBuf, mistakes: Vec<Mistake> },
     /// Keys and values that are wrong.
     #[error("the configuration has {}{}", count(.0), listed(.0))]
     Problems(Vec<Problem>),
@@ -58,6 +62,28 @@ fn count(problems: &[Problem]) -> String {
     }
 }
 
+/// Lists the problems in the order of the file. Those of one place share its excerpt.
 fn listed(problems: &[Problem]) -> String {
-    problems.iter().fold(String::new(), |text, problem| text + "\n  " + &problem.to_string())
+    let mut sorted: Vec<_> = problems.iter().collect();
+    sorted.sort_by_key(|problem| (problem.place.is_none(), problem.place.as_ref()));
+    let mut places = sorted.iter().map(|problem| problem.place.as_ref()).skip(1);
+    let mut text = String::new();
+    for problem in &sorted {
+        let place = problem.place.as_ref();
+        let next = places.next().flatten();
+        let is_shared = place.is_some() && next == place;
+        text += &listed_one(*problem, place.filter(|_| !is_shared));
+    }
+    text
+}
+
+fn mistakes_listed(mistakes: &[Mistake]) -> String {
+    mistakes.iter().map(|Mistake { message, place }| listed_one(message, Some(place))).collect()
+}
+
+/// Returns a message on a line of its own, with its place below it.
+fn listed_one(message: &impl fmt::Display, place: Option<&impl fmt::Display>) -> String {
+    let place = place.map(|place| place.to_string().replace('\n', "\n  ")).unwrap_or_default();
+    let break_before = if place.is_empty() { "" } else { "\n  " };
+    format!("\n  {message}{break_before}{place}")
 }

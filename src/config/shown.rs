@@ -3,15 +3,12 @@
 use toml::Value;
 
 use super::given_values::{Given, Sources};
-use super::keys::{self, Absent, ConfigKey};
+use super::keys::{Absent, ConfigKey};
+use super::visible::is_command;
 use crate::model::ServerText;
 
 /// What stands for a secret.
 const MASK: &str = "\"…\"";
-
-/// The keys that are commands.
-const COMMANDS: [&str; 3] =
-    [keys::mas_cli::COMMAND.name, keys::watch::ON_REFUSED.name, keys::notify::ON_DONE.name];
 
 /// The origin of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +52,7 @@ pub(super) fn shown(sources: &Sources) -> Vec<ShownKey> {
 /// its arguments may be secrets.
 fn printed(key: &ConfigKey, given: &Given) -> String {
     let value = match &given.value {
-        Value::Array(words) if COMMANDS.contains(&key.name) && words.len() > 1 => {
+        Value::Array(words) if is_command(key.name) && words.len() > 1 => {
             Value::Array(vec![words[0].clone(), Value::String("…".to_owned())])
         }
         value => value.clone(),

@@ -1,6 +1,7 @@
 //! The configuration as its users meet it: the example, the nine variables, secrets, and every kind
 //! of mistake.
 
+mod excerpts;
 mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -197,7 +198,7 @@ fn a_variable_that_is_not_utf_8_is_reported_by_name() {
 
 #[test]
 fn a_file_that_is_not_toml_is_reported_by_line_and_column() {
-    assert!(problems("server_name = \"a\"\nrealm = = 3\n", &[])[0].contains("line 2, column 9"));
+    assert!(problems("server_name = \"a\"\nrealm = = 3\n", &[])[0].contains(":2:9\n"));
 }
 
 #[test]

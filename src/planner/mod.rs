@@ -45,7 +45,7 @@ pub use memory::{BegunCreation, Memory, OwnDisable, Progress, Recall, SecondStag
 pub use plan_scope::PlanScope;
 pub use policy::{
     AdminRules, DisabledMembers, Federation, LockedMembers, Matching, Policy, ProtectError,
-    Protection, Provision, Reactivate, Revoke, UnknownAccounts,
+    Protection, Provision, Reactivate, Revoke, UnknownAccounts, WrongEntry,
 };
 pub use presence::{Presence, Reach};
 pub use review::{Grounds, Remark, Review, Reviewed, RightNext, Standing};

@@ -189,10 +189,15 @@ impl Matcher {
 impl Protection {
     /// Creates it from localparts and `/regular expressions/`, which have to match a whole
     /// localpart. A `!` in front makes an exception from the others.
-    pub fn new(entries: &[String]) -> Result<Self, ProtectError> {
-        let entries =
-            entries.iter().map(|entry| ProtectEntry::new(entry)).collect::<Result<_, _>>()?;
-        Ok(Self { entries })
+    pub fn new(entries: &[String]) -> Result<Self, Vec<WrongEntry>> {
+        let (mut good, mut wrong) = (Vec::new(), Vec::new());
+        for (entry, text) in entries.iter().enumerate() {
+            match ProtectEntry::new(text) {
+                Ok(one) => good.push(one),
+                Err(error) => wrong.push(WrongEntry { entry, error }),
+            }
+        }
+        if wrong.is_empty() { Ok(Self { entries: good }) } else { Err(wrong) }
     }
 
     /// Returns whether there are no entries.
@@ -228,17 +233,31 @@ impl Protection {
     }
 }
 
+/// A wrong entry of `policy.protect`.
+#[derive(Debug)]
+pub struct WrongEntry {
+    /// Its number in the list, from 0.
+    pub entry: usize,
+    pub error: ProtectError,
+}
+
 /// Why an entry of `policy.protect` is wrong: it would silently protect no account.
 #[derive(Debug, thiserror::Error)]
 pub enum ProtectError {
     /// It is not a valid regular expression.
-    #[error("{entry:?} is not a regular expression: {source}")]
+    #[error("{entry:?} is not a regular expression: {}", last_line(source))]
     Pattern { entry: String, source: regex::Error },
     /// A localpart has no `@`, `:` or `/`.
     #[error(
         "{0:?} is neither a localpart (admin, not @admin:example.org) nor a /regular expression/"
     )]
     NoLocalpart(String),
+}
+
+/// Returns the reason: the lines before show the expression, which the message does already.
+fn last_line(error: &regex::Error) -> String {
+    let text = error.to_string();
+    text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
 impl ProtectEntry {

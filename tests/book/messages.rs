@@ -15,6 +15,7 @@ use crate::files::files;
 
 /// Files in which every text is a message.
 const FILES: &[&str] = &[
+    "config/address.rs",
     "config/fields.rs",
     "config/keys/expected.rs",
     "config/load/accounts.rs",

@@ -22,9 +22,9 @@ pub(super) fn admins(
         fields.wrong(&keys::GROUPS, None, why);
     }
     let default = MemberSource::default_role(&keycloak.config.realm);
-    if roles.contains(&default) {
+    for (entry, role) in roles.iter().enumerate().filter(|(_, role)| **role == default) {
         let why = "expected another role: this is the default role, which every user has";
-        fields.wrong(&keys::ROLES, Some(&default), why);
+        fields.wrong_entry(&keys::ROLES, entry, Some(role), why);
     }
     let include_subgroups = keycloak.config.members.include_subgroups;
     let source = MemberSource { groups, include_subgroups, roles };

@@ -72,9 +72,10 @@ fn roles(fields: &mut Fields, realm: Option<&str>) -> Vec<String> {
     let key = &keys::ROLES;
     let roles = fields.texts_or_default(key);
     let default = realm.map(MemberSource::default_role);
-    if let Some(role) = roles.iter().find(|role| Some(*role) == default.as_ref()) {
+    let defaults = roles.iter().enumerate().filter(|(_, role)| Some(*role) == default.as_ref());
+    for (entry, role) in defaults {
         let why = "expected another role: this is the default role, which every user has";
-        fields.wrong(key, Some(role), why);
+        fields.wrong_entry(key, entry, Some(role), why);
     }
     roles
 }

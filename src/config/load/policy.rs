@@ -10,7 +10,7 @@ use crate::config::keys::policy as keys;
 use crate::config::{StateFile, WriterConfig, WriterKindConfig};
 use crate::model::Word as _;
 use crate::plan::{DisableMode, LockSessions, WriterKind};
-use crate::planner::{Limits, Policy, Protection, Reactivate};
+use crate::planner::{Limits, Policy, Protection, Reactivate, WrongEntry};
 
 /// Less is no time to correct a mistake.
 const SHORTEST_STAGE: Duration = Duration::from_secs(1);
@@ -101,8 +101,10 @@ fn stages(
 fn protection(fields: &mut Fields, entries: &[String]) -> Option<Protection> {
     match Protection::new(entries) {
         Ok(protection) => Some(protection),
-        Err(error) => {
-            fields.wrong(&keys::PROTECT, None, error.to_string());
+        Err(wrong) => {
+            for WrongEntry { entry, error } in wrong {
+                fields.wrong_entry(&keys::PROTECT, entry, None, error.to_string());
+            }
             None
         }
     }
