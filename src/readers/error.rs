@@ -23,6 +23,8 @@ pub enum ReadError {
         realm: String,
         /// As the configuration names it.
         group: String,
+        /// The paths of groups with a similar name.
+        nearest: Vec<ServerText>,
     },
     #[error("Keycloak: realm {realm}: the name {group:?} stands for {} groups: {}", paths.len(), joined(paths, ", "))]
     GroupAmbiguous {
@@ -40,6 +42,8 @@ pub enum ReadError {
         realm: String,
         /// As the configuration names it.
         role: String,
+        /// Roles with a similar name.
+        nearest: Vec<ServerText>,
     },
     /// The permission to read roles is missing.
     #[error("Keycloak: realm {realm}: there is no permission to read roles: the role {} is missing", to_grant.word())]
@@ -159,6 +163,15 @@ fn named(providers: &[UpstreamProvider]) -> String {
     if told.is_empty() { " none".to_owned() } else { told }
 }
 
+/// Returns the advice to use one of these names.
+fn did_you_mean(key: &str, nearest: &[ServerText]) -> String {
+    let names: Vec<_> = nearest.iter().map(|name| format!("{name:?}")).collect();
+    format!(
+        "Did you mean {}? Check {key}, and `keycloak.realm` (KC_REALM).",
+        joined(&names, " or ")
+    )
+}
+
 /// How many are named; the rest is counted.
 const NAMED: usize = 10;
 
@@ -239,6 +252,7 @@ impl ReadError {
                 "Use the path of the right one in {key}, for example {}",
                 paths.first().map_or_else(|| "/path".to_owned(), ToString::to_string)
             ),
+            Self::GroupNotFound { nearest, .. } if !nearest.is_empty() => did_you_mean(key, nearest),
             _ => format!(
                 "Check {key}: a name, a /path or an ID; and `keycloak.realm` (KC_REALM). Without permission \
                  Keycloak returns an empty list: grant the role view-users of the client realm-management."
@@ -258,6 +272,7 @@ impl ReadError {
                 "Set {key} to a role that only some users have, or take it out of the realm's default roles \
                  (Realm settings, User registration)."
             ),
+            Self::RoleNotFound { nearest, .. } if !nearest.is_empty() => did_you_mean(key, nearest),
             _ => format!(
                 "Check {key}: the name of a realm role, or client:role; and `keycloak.realm` (KC_REALM)."
             ),

@@ -329,6 +329,9 @@ async fn doctor_names_the_role_and_the_permission_that_are_missing() {
     let world = started(every_way()).await;
     doctor(by_client(&world, "[keycloak]\nroles = [\"nosuch\"]\n"))
         .ailing_matches("doctor_keycloak_missing_member_role");
+    let world = started(every_way()).await;
+    let run = by_client(&world, "[keycloak]\nroles = [\"matrix-usr\"]\n").run("plan").exits(1);
+    run.tells(&["Did you mean \"matrix-user\"? Check `keycloak.roles`"]);
 }
 
 #[tokio::test]

@@ -39,14 +39,21 @@ pub(super) enum Subgroups {
 #[serde(rename_all = "camelCase")]
 pub(super) struct GroupRow {
     id: Box<str>,
-    name: ServerText,
-    path: ServerText,
+    pub(super) name: ServerText,
+    pub(super) path: ServerText,
     #[serde(default)]
-    sub_groups: Vec<GroupRow>,
+    pub(super) sub_groups: Vec<GroupRow>,
     /// Missing in Keycloak 22, which nests the subgroups instead.
     sub_group_count: Option<usize>,
     #[serde(default)]
     access: GroupRights,
+}
+
+impl GroupRow {
+    /// Returns whether it has subgroups that are not nested in it.
+    pub(super) fn has_unlisted_subgroups(&self) -> bool {
+        self.sub_groups.is_empty() && self.sub_group_count.is_some_and(|count| count > 0)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -135,10 +142,14 @@ impl KeycloakReader {
         } else {
             self.find_by_name(wanted).await?
         };
-        found.ok_or_else(|| ReadError::GroupNotFound {
-            realm: self.realm.clone(),
-            group: wanted.to_owned(),
-        })
+        match found {
+            Some(group) => Ok(group),
+            None => Err(ReadError::GroupNotFound {
+                realm: self.realm.clone(),
+                group: wanted.to_owned(),
+                nearest: self.groups_like(wanted).await,
+            }),
+        }
     }
 
     /// Finds a group by name, which may not be unique: the search covers every depth, and nests
@@ -167,7 +178,7 @@ impl KeycloakReader {
     }
 
     /// Returns the direct subgroups of a group.
-    async fn subgroups(&self, group: &GroupRow) -> Result<Vec<GroupRow>, ReadError> {
+    pub(super) async fn subgroups(&self, group: &GroupRow) -> Result<Vec<GroupRow>, ReadError> {
         let Some(count) = group.sub_group_count else {
             let path = ["groups", &*group.id];
             let whole: GroupRow = self.get(&path, &[]).await?;

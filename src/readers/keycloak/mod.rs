@@ -12,6 +12,7 @@ mod lookup;
 mod members;
 mod membership;
 mod moving_list;
+mod nearest;
 mod owners;
 mod page_requests;
 mod person;

@@ -198,10 +198,13 @@ impl KeycloakReader {
         let to_grant = place.container.to_grant();
         let found: Option<RoleRow> = none_if_missing(Missing::Role, self.get(&path, &[]).await)
             .map_err(|error| self.unless_forbidden(error, to_grant))?;
-        let row = found.ok_or_else(|| ReadError::RoleNotFound {
-            realm: self.realm.clone(),
-            role: configured.to_owned(),
-        })?;
+        let Some(row) = found else {
+            return Err(ReadError::RoleNotFound {
+                realm: self.realm.clone(),
+                role: configured.to_owned(),
+                nearest: self.roles_like(configured, &place.container).await,
+            });
+        };
         if row.name != place.name {
             let what =
                 format!("the answer is about another role, {:?}", ServerText::from(&*row.name));
