@@ -79,7 +79,9 @@ pub async fn run(cli: Cli, surroundings: &Surroundings) -> Result<Exit, Failure>
         Some(Command::Doctor(args)) => {
             Box::pin(commands::doctor(&global, &args, surroundings)).await
         }
-        Some(Command::Config(command)) => commands::config(&global, &command, surroundings),
+        Some(Command::Config(command)) => {
+            Box::pin(commands::config(&global, &command, surroundings)).await
+        }
         Some(Command::Healthcheck) => Box::pin(commands::healthcheck(&global, surroundings)).await,
         Some(Command::History(args)) => commands::history(&global, &args, surroundings),
         Some(Command::Undo(args)) => Box::pin(commands::undo(&global, &args, surroundings)).await,

@@ -105,7 +105,7 @@ pub enum Command {
     Report(ReportArgs),
     /// Check settings, servers, versions, credentials and permissions, and show how to fix problems
     Doctor(DoctorArgs),
-    /// Show the effective configuration, or check it without a network
+    /// Write a configuration by questions and answers, show it, or check it without a network
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Ask a running `watch` whether it is alive, for containers: exit 0 or 1
@@ -238,10 +238,21 @@ pub enum ReportFormat {
 /// `config`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum ConfigCommand {
+    /// Ask for what is needed, try each answer out, and write a configuration with comments
+    Init(InitArgs),
     /// Show every value with its origin; secrets are masked
     Show,
     /// Check file and variables without asking any server
     Check,
+}
+
+/// `config init`.
+#[derive(Debug, Clone, Args)]
+pub struct InitArgs {
+    /// Write FILE [default: that of --config or `MATRIX_KEYCLOAK_SYNC_CONFIG`, else
+    /// /etc/matrix-keycloak-sync/config.toml for root and ./config.toml for others]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// `doctor`.

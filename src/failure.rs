@@ -62,6 +62,15 @@ pub enum Failure {
         #[source]
         source: reqwest::Error,
     },
+    /// No one is there to answer questions.
+    #[error("config init asks questions, and there is no terminal")]
+    NoTerminal,
+    /// `config init` overwrites nothing.
+    #[error("{} exists already, and config init never overwrites a file", .0.display())]
+    ConfigExists(PathBuf),
+    /// The administrator has ended the questions.
+    #[error("stopped; nothing was written")]
+    NothingWritten,
     /// The administrator said no.
     #[error("not confirmed; nothing was changed")]
     Declined,
@@ -164,6 +173,7 @@ impl Failure {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Config(_) | Self::NoState(_) | Self::NoListener => Exit::Config,
+            Self::NoTerminal => Exit::Usage,
             Self::Lock(LockError::Held { .. }) => Exit::Locked,
             Self::Writer(error) if error.is_configuration() => Exit::Config,
             _ => Exit::Error,
@@ -218,7 +228,18 @@ impl Failure {
                 "Give a localpart, a Matrix user ID, or a Keycloak username, ID or e-mail address; case does not matter."
                     .to_owned(),
             ),
-            Self::Config(_) | Self::NotAUser(_) | Self::Local { .. } | Self::Stopped | Self::Declined => None,
+            Self::NoTerminal => {
+                Some("Copy config.example.toml, and set the keys that have no default.".to_owned())
+            }
+            Self::ConfigExists(_) => {
+                Some("Edit that file, or set another place with `--out FILE`.".to_owned())
+            }
+            Self::Config(_)
+            | Self::NotAUser(_)
+            | Self::Local { .. }
+            | Self::Stopped
+            | Self::Declined
+            | Self::NothingWritten => None,
         }
     }
 

@@ -67,6 +67,20 @@ pub fn write(path: &Path, text: &str, mode: Mode) -> io::Result<()> {
     }
 }
 
+/// Writes a private file that does not exist yet. A link in its place is not followed.
+pub fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(folder(path))?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().set_permissions(Mode::Private.permissions(None))?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path).map(drop).map_err(|error| error.error)
+}
+
+/// Returns the folder that a file is in.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -86,10 +100,27 @@ impl Mode {
 }
 
 fn replace(path: &Path, text: &str, permissions: Permissions) -> io::Result<()> {
-    let directory =
-        path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder(path))?;
     file.write_all(text.as_bytes())?;
     file.as_file().set_permissions(permissions)?;
     file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_file_is_private_and_never_replaces_another_or_follows_a_link() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (new, link) = (directory.path().join("new"), directory.path().join("link"));
+        write_new(&new, "one").expect("there is none yet");
+        let mode = new.metadata().expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        write_new(&new, "two").expect_err("it exists");
+        std::os::unix::fs::symlink(directory.path().join("target"), &link).expect("a link");
+        write_new(&link, "two").expect_err("it is a link");
+        assert_eq!(read_text(&new, SETTINGS).expect("it is there"), "one");
+        assert!(!directory.path().join("target").exists());
+    }
 }

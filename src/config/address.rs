@@ -5,14 +5,55 @@ use url::Url;
 
 use super::keys::{ConfigKey, keycloak, mas_api, synapse};
 
+/// A kind of address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressOf {
+    Keycloak,
+    Synapse,
+    /// MAS's listener with the Admin API.
+    MasAdminApi,
+    /// MAS's own address, which tokens come from.
+    MasIssuer,
+}
+
+/// The address of a server, as far as a pasted one shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    pub url: Url,
+    /// The realm that the pasted address contained.
+    pub realm: Option<String>,
+}
+
+impl Address {
+    /// Takes the server's own address out of one of a realm, an API or a page. An error says what
+    /// is expected.
+    pub fn from_pasted(of: AddressOf, text: &str) -> Result<Self, String> {
+        let key = match of {
+            AddressOf::Keycloak => &keycloak::URL,
+            AddressOf::Synapse => &synapse::URL,
+            AddressOf::MasAdminApi => &mas_api::URL,
+            AddressOf::MasIssuer => &mas_api::ISSUER,
+        };
+        let url = server_url(key, text)?;
+        if let Some(TooFar { server, realm }) = too_far(key, &url)? {
+            return Ok(Self { url: parse_address(key, &server)?, realm });
+        }
+        Ok(Self { url: parse_address(key, text)?, realm: None })
+    }
+}
+
 /// Parses the address of a server, or returns what is wrong with it.
 pub(super) fn parse_address(key: &ConfigKey, text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).ok().filter(is_of_a_server);
-    let url = url.ok_or_else(|| format!("expected {}", key.expected))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        Err("an address must not contain a username or password".to_owned())
-    } else if let Some(why) = too_far(key, &url) {
-        Err(why)
+    let url = server_url(key, text)?;
+    if let Some(TooFar { server, realm }) = too_far(key, &url)? {
+        let name = key.name;
+        Err(match realm {
+            Some(realm) => format!(
+                "expected the server alone: set {name} to {server:?} and {} to {realm:?}",
+                keycloak::REALM.name
+            ),
+            None => format!("expected the server alone: set {name} to {server:?}"),
+        })
     } else if url.query().is_some() || url.fragment().is_some() {
         Err("an address must not contain ? or #".to_owned())
     } else {
@@ -20,46 +61,41 @@ pub(super) fn parse_address(key: &ConfigKey, text: &str) -> Result<Url, String> 
     }
 }
 
-fn is_of_a_server(url: &Url) -> bool {
-    matches!(url.scheme(), "http" | "https") && url.has_host()
+fn server_url(key: &ConfigKey, text: &str) -> Result<Url, String> {
+    let is_of_a_server = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+    let url = Url::parse(text).ok().filter(is_of_a_server);
+    let url = url.ok_or_else(|| format!("expected {}", key.expected))?;
+    if url.username().is_empty() && url.password().is_none() {
+        Ok(url)
+    } else {
+        Err("an address must not contain a username or password".to_owned())
+    }
 }
 
-/// Returns what to set instead, if an address leads below the server's own.
-fn too_far(key: &ConfigKey, url: &Url) -> Option<String> {
-    let segments: Vec<&str> = url.path_segments()?.filter(|part| !part.is_empty()).collect();
+/// An address that leads below the server's own.
+struct TooFar {
+    server: String,
+    realm: Option<String>,
+}
+
+/// Returns the server's own address, if the given one leads below it.
+fn too_far(key: &ConfigKey, url: &Url) -> Result<Option<TooFar>, String> {
+    let segments: Vec<&str> =
+        url.path_segments().into_iter().flatten().filter(|part| !part.is_empty()).collect();
     let at = |names: &[&str]| segments.iter().position(|part| names.contains(part));
     let api = || segments.windows(2).position(|pair| pair[0] == "api" && pair[1] == "admin");
-    if key.name == keycloak::URL.name {
-        let end = at(&["realms", "admin"])?;
-        let server = server(url, &segments[..end]);
-        let realm = realm(&segments).or_else(|| realm_of_console(url));
-        return Some(match realm {
-            Some(realm) => format!(
-                "expected the server alone: set {} to {server:?} and {} to {realm:?}",
-                keycloak::URL.name,
-                keycloak::REALM.name
-            ),
-            None => server_alone(key, &server),
-        });
-    }
-    let end = if key.name == synapse::URL.name {
-        at(&["_synapse", "_matrix", ".well-known"])?
-    } else if key.name == mas_api::URL.name {
-        api().or_else(|| at(&[".well-known", "oauth2"]))?
-    } else if key.name == mas_api::ISSUER.name {
-        if realm(&segments).is_some() {
-            let why = "expected the address of MAS itself: this is a realm of Keycloak";
-            return Some(why.to_owned());
-        }
-        api().or_else(|| at(&[".well-known", "oauth2"]))?
+    let mut realm_in_it = None;
+    let end = if key.name == keycloak::URL.name {
+        realm_in_it = realm(&segments).or_else(|| realm_of_console(url));
+        at(&["realms", "admin"])
+    } else if key.name == synapse::URL.name {
+        at(&["_synapse", "_matrix", ".well-known"])
+    } else if key.name == mas_api::ISSUER.name && realm(&segments).is_some() {
+        return Err("expected the address of MAS itself: this is a realm of Keycloak".to_owned());
     } else {
-        return None;
+        api().or_else(|| at(&[".well-known", "oauth2"]))
     };
-    Some(server_alone(key, &server(url, &segments[..end])))
-}
-
-fn server_alone(key: &ConfigKey, server: &str) -> String {
-    format!("expected the server alone: set {} to {server:?}", key.name)
+    Ok(end.map(|end| TooFar { server: server(url, &segments[..end]), realm: realm_in_it }))
 }
 
 /// Returns the address without what comes after these parts of its path.
@@ -92,7 +128,7 @@ mod tests {
     use super::*;
 
     fn advice(key: &ConfigKey, url: &str) -> Option<String> {
-        too_far(key, &Url::parse(url).expect("an address"))
+        parse_address(key, url).err()
     }
 
     #[test]
@@ -153,6 +189,17 @@ mod tests {
             (&mas_api::ISSUER, "https://mas.test/account/"),
         ] {
             assert_eq!(advice(key, url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn pasted_address_of_a_page_is_taken_apart() {
+        let sso = "https://sso.test/auth/admin/master/console/#/corp";
+        let found = Address::from_pasted(AddressOf::Keycloak, sso).expect("an address");
+        assert_eq!(found.url.as_str(), "https://sso.test/auth");
+        assert_eq!(found.realm.as_deref(), Some("corp"));
+        for wrong in ["sso", "https://x:y@sso.test/realms/corp", "https://sso.test/?x"] {
+            assert!(Address::from_pasted(AddressOf::Keycloak, wrong).is_err(), "{wrong}");
         }
     }
 

@@ -33,14 +33,16 @@ use crate::planner::{Limits, Policy, Reactivate};
 use crate::shell::shell_word;
 use crate::state::Namespace;
 
+pub use address::{Address, AddressOf};
 pub use excerpt::{Excerpt, Place};
 pub use keys::{Absent, ConfigKey, Expected};
-pub use load::{Loaded, Warning, load};
+pub use load::{Loaded, Warning, load, parse};
 pub use notify::{NotifyConfig, RoomConfig};
 pub use problem::{ConfigError, Mistake, Problem};
 pub use secret_files::SecretFiles;
 pub use shown::{Origin, ShownKey};
 pub use state_file::StateFile;
+pub use visible::is_path;
 pub use watch::WatchConfig;
 
 /// A complete configuration; every value has been checked.

@@ -53,7 +53,8 @@ pub(super) fn is_open_address(text: &str) -> bool {
 
 /// Returns whether a text is the path of a file, rather than a secret in the wrong key: its folder
 /// exists.
-pub(super) fn is_path(text: &str) -> bool {
+#[must_use]
+pub fn is_path(text: &str) -> bool {
     let path = Path::new(text);
     let folder = path.parent().filter(|folder| folder.components().count() > 1);
     let is_there = |path: &Path| {

@@ -63,7 +63,8 @@ const MORE: &[(&str, &str)] = &[
     ),
     (
         "config",
-        "`show` prints TOML with the origin of each value as a comment: the file, a variable, or the default. `check` ends with \
+        "`init` asks for addresses, credentials and the group on a terminal, and tries each answer out. Secrets go to files of their own next to \
+         the configuration, all with mode 0600, and nothing is overwritten. `show` prints TOML with the origin of each value as a comment: the file, a variable, or the default. `check` ends with \
          78 if something is wrong, as every command does, and with 0 if not.",
     ),
     (

@@ -315,7 +315,34 @@ impl Program {
     }
 
     /// Does the same on a terminal of this many columns; 0 if it does not know its width.
-    pub(crate) fn on_terminal_of(mut self, columns: u16, arguments: &str, typed: &str) -> Run {
+    pub(crate) fn on_terminal_of(self, columns: u16, arguments: &str, typed: &str) -> Run {
+        let mut answered = 0;
+        self.conversing(columns, arguments, |shown| {
+            let asked = shown.matches("[y/N]").count();
+            let is_new = asked > answered;
+            answered = asked;
+            is_new.then(|| typed.to_owned())
+        })
+    }
+
+    /// Runs it with these arguments on a terminal, and types each line when its question is shown.
+    /// Everything is shown on stdout.
+    pub(crate) fn answering(self, arguments: &str, lines: &[&str]) -> Run {
+        let (mut lines, mut seen) = (lines.iter(), 0);
+        self.conversing(USUAL_COLUMNS, arguments, |shown| {
+            let asks = shown.ends_with(": ") && shown.len() > seen;
+            seen = shown.len();
+            asks.then(|| lines.next().map_or_else(|| "\x04".to_owned(), |line| format!("{line}\n")))
+        })
+    }
+
+    /// Runs it on a terminal. `answer` is asked what to type after everything that was shown.
+    fn conversing(
+        mut self,
+        columns: u16,
+        arguments: &str,
+        mut answer: impl FnMut(&str) -> Option<String>,
+    ) -> Run {
         let (terminal, tty) = terminal(columns);
         let to = || Stdio::from(tty.try_clone().expect("a descriptor"));
         let command = self.command.args(arguments.split_whitespace());
@@ -325,17 +352,16 @@ impl Program {
         // The terminal ends with the last process that has it open.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         drop(tty);
-        let (mut terminal, mut shown, mut answered) = (terminal, String::new(), 0);
+        let (mut terminal, mut shown) = (terminal, String::new());
         let mut some = [0; 4096];
         // The end of a terminal is an error.
         while let Ok(count) = terminal.read(&mut some) {
             shown += &String::from_utf8_lossy(&some[..count]);
-            if shown.matches("[y/N]").count() > answered {
-                answered = shown.matches("[y/N]").count();
-                if typed.starts_with(char::is_control) {
+            if let Some(typed) = answer(&shown) {
+                if typed == "\x03" {
                     // A terminal takes Ctrl-C for itself until the program reads single keys, which it
                     // does after it has shown the question.
-                    press_until_it_ends(terminal.try_clone().expect("a descriptor"), typed);
+                    press_until_it_ends(terminal.try_clone().expect("a descriptor"), &typed);
                 } else {
                     terminal.write_all(typed.as_bytes()).expect("it is open");
                 }

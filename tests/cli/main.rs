@@ -16,6 +16,7 @@ mod by_hand;
 mod churn;
 mod command_line;
 mod config_commands;
+mod config_init;
 mod config_mistakes;
 mod conformance;
 mod demo;

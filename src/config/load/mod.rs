@@ -91,6 +91,14 @@ pub fn load(
     Ok(loaded)
 }
 
+/// Loads a configuration that is not in a file yet, without the environment. `name` stands for the
+/// path in errors.
+pub fn parse(name: &str, text: &str) -> Result<Config, ConfigError> {
+    let mut sources = Sources::default();
+    sources.file(Path::new(name), text)?;
+    Ok(build(Fields::new(sources), &|_| None)?.config)
+}
+
 fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {
     let server_name = server_name(&mut fields);
     let state_file = state_file(&mut fields);
