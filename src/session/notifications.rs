@@ -59,9 +59,10 @@ impl Session {
 
     /// Takes in news, and returns the message to send, if one is due.
     pub(crate) fn due_notice(&self, notices: &mut Notices, news: &News) -> Option<Notice> {
-        self.config.notify.room.as_ref()?;
+        let room = self.config.notify.room.as_ref()?;
         notices.interval = self.config.watch.interval;
         let before = notices.memory.clone();
+        notices.are_for(&room.id);
         let due = notices.take(news, Timestamp::now());
         if notices.memory != before {
             self.remember(notices);

@@ -49,6 +49,13 @@ pub struct Unsent {
 }
 
 impl Notices {
+    /// Forgets what another room has heard of.
+    pub fn are_for(&mut self, room: &str) {
+        if self.memory.room != room {
+            self.memory = NoticeMemory { room: room.to_owned(), ..NoticeMemory::default() };
+        }
+    }
+
     /// Takes in the end of a run.
     pub fn take(&mut self, news: &News, now: Timestamp) -> Due {
         let keys: BTreeSet<_> = news.questions.iter().map(Question::key).collect();
@@ -81,12 +88,10 @@ impl Notices {
         let message = Message::new(&self.accounts, news, &questions, self.memory.left_out);
         let content = message.content();
         let transaction = format!("mks-{}", hash(&format!("{} {content}", news.run)));
-        self.memory = NoticeMemory {
-            sent: Some(now),
-            told: self.memory.told.union(&new_keys).cloned().collect(),
-            untold: BTreeSet::new(),
-            left_out: LeftOut::default(),
-        };
+        let memory = &mut self.memory;
+        memory.sent = Some(now);
+        memory.told.extend(new_keys.iter().cloned());
+        (memory.untold, memory.left_out) = (BTreeSet::new(), LeftOut::default());
         let unsent = Unsent { left_out, questions: new_keys };
         Due::Now(Notice { message, transaction, unsent })
     }

@@ -14,7 +14,9 @@ use super::notices::{Notice, Unsent};
 use crate::config::{RoomConfig, SynapseConfig};
 use crate::environment::Timeouts;
 use crate::error_chain::in_one_line;
-use crate::http::{self, Api, Credentials, HttpError, Missing, Patience, none_if_missing};
+use crate::http::{
+    self, Api, Credentials, HttpError, HttpErrorKind, Missing, Patience, none_if_missing,
+};
 use crate::metrics::{Delivery, Receiver, metrics};
 use crate::model::{Server, ServerText, UserId};
 
@@ -114,6 +116,12 @@ pub fn fix(error: &HttpError) -> String {
         }
         Some(StatusCode::TOO_MANY_REQUESTS) => {
             "Raise the limit in Synapse's configuration (`rc_message`)."
+        }
+        Some(StatusCode::INTERNAL_SERVER_ERROR) => {
+            "Check Synapse's log, and with `doctor` that the bot's token has a device."
+        }
+        _ if matches!(error.kind, HttpErrorKind::Timeout(_) | HttpErrorKind::BrokenOff(_)) => {
+            "Check Synapse's log. The message may have arrived."
         }
         _ => return error.hint(),
     }

@@ -14,6 +14,8 @@ use crate::model::Timestamp;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NoticeMemory {
+    /// The ID of the room. Another room has heard of nothing.
+    pub room: String,
     /// When the last message was sent, or tried.
     pub sent: Option<Timestamp>,
     /// What is open and was reported: a refused plan, actions that wait.

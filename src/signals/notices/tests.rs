@@ -169,3 +169,15 @@ fn clock_that_was_wrong_does_not_silence_the_room() {
     notices.memory.sent = Some(at(100_000));
     assert_ne!(notices.take(&done(&["a"]), at(0)), Due::Later);
 }
+
+#[test]
+fn another_room_has_heard_of_nothing() {
+    let mut notices = notices();
+    notices.are_for("!ops:example.org");
+    let open = || news(Coverage::Whole, &[], vec![not_done("x")]);
+    assert!(matches!(notices.take(&open(), at(0)), Due::Now(_)));
+    notices.are_for("!ops:example.org");
+    assert_eq!(notices.take(&open(), at(15)), Due::Nothing);
+    notices.are_for("!new:example.org");
+    assert!(matches!(notices.take(&open(), at(16)), Due::Now(_)));
+}

@@ -6,6 +6,7 @@ mod actions;
 mod file;
 mod fixture;
 mod memory;
+mod notices;
 mod owners;
 mod words;
 

@@ -29,11 +29,11 @@ const SEND: &str = "/send/m.room.message/";
 async fn message_that_fails_is_a_warning_and_the_run_ends_as_ever() {
     let limited = Fault::TooManyRequests { retry_after_secs: 60 };
     for (fault, told) in [
-        (Fault::Reset, "the answer broke off"),
+        (Fault::Reset, "The message may have arrived"),
         (own_error(Server::Synapse, 401, "no"), "manage issue-compatibility-token NAME"),
         (own_error(Server::Synapse, 403, "no"), "Invite the bot to the room"),
         (own_error(Server::Synapse, 429, "no"), "rc_message"),
-        (own_error(Server::Synapse, 500, "no"), "Check the log of Synapse"),
+        (own_error(Server::Synapse, 500, "no"), "that the bot's token has a device"),
         (proxy_page(502), "a proxy or load balancer"),
         (limited, "answered 429"),
         (Fault::Html, "text/html instead of JSON"),
