@@ -6,6 +6,7 @@ use std::process::{ExitCode, Termination as _};
 
 use anstream::ColorChoice;
 use clap::{CommandFactory, Parser};
+use tracing::error;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -16,8 +17,9 @@ use crate::commands;
 use crate::environment::{Environment, Surroundings};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::http::REQUESTS;
 use crate::shell::this_program;
-use crate::signals::journald_layer;
+use crate::signals::{LineTime, LogLine, journald_layer};
 #[cfg(feature = "demo")]
 use crate::standins::mas_cli;
 
@@ -36,25 +38,64 @@ pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 async fn program(arguments: Vec<OsString>) -> Exit {
+    let format = format_of_errors(&arguments);
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            let exit = if error.use_stderr() { Exit::Usage } else { Exit::InStep };
-            let _ = error.print();
-            return exit;
-        }
+        Err(error) => return end_without_command(&error, format),
     };
     set_color(cli.global.color);
     let surroundings = Surroundings::default();
     let stays = matches!(cli.command, Some(Command::Watch));
     start_log(&cli.global, stays, &*surroundings.env);
+    let format = cli.global.log_format;
     match run(cli, &surroundings).await {
         Ok(exit) => exit,
         Err(failure) => {
-            let _ = anstream::stderr().write_all(failure.render().as_bytes());
+            match format {
+                LogFormat::Text => {
+                    let _ = anstream::stderr().write_all(failure.render().as_bytes());
+                }
+                LogFormat::Json => log_failure(&failure),
+            }
             failure.exit()
         }
     }
+}
+
+/// Logs an error as one event of a JSON log.
+fn log_failure(failure: &Failure) {
+    let exit_code = failure.exit() as u8;
+    error!(hint = failure.hint(), exit_code, "{}", failure.in_one_line());
+}
+
+/// Returns the format for errors of the command line, which is not parsed then.
+fn format_of_errors(arguments: &[OsString]) -> LogFormat {
+    let ours = || arguments.iter().take_while(|argument| *argument != "--");
+    let apart = ours().zip(ours().skip(1)).any(|(one, two)| one == "--log-format" && two == "json");
+    let is_json = apart || ours().any(|argument| argument == "--log-format=json");
+    if is_json { LogFormat::Json } else { LogFormat::Text }
+}
+
+/// Prints the help, the version, or what is wrong with the command line.
+fn end_without_command(error: &clap::Error, format: LogFormat) -> Exit {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return Exit::InStep;
+    }
+    match format {
+        LogFormat::Text => {
+            let _ = error.print();
+        }
+        LogFormat::Json => {
+            let global = Global { log_format: format, ..Global::default() };
+            start_log(&global, false, &*Surroundings::default().env);
+            let text = error.render().to_string();
+            let (message, hint) = text.split_once("\n\n").unwrap_or((&text, ""));
+            let message = message.trim_start_matches("error: ");
+            error!(hint = hint.trim(), exit_code = Exit::Usage as u8, "{message}");
+        }
+    }
+    Exit::Usage
 }
 
 /// Runs one command.
@@ -120,24 +161,33 @@ fn start_log(global: &Global, stays: bool, env: &Environment) {
         (false, LogFormat::Json) => level.max(LevelFilter::INFO),
         _ => level,
     };
+    // Requests are too many for the log of a command that keeps running.
+    let requests = if global.verbose > 0 { LevelFilter::INFO } else { LevelFilter::OFF };
     let ours = filter::Targets::new()
         .with_target(env!("CARGO_CRATE_NAME"), level)
+        .with_target(REQUESTS, requests)
         .with_target("audit", audit);
     let ansi = match global.color {
         Color::Always => true,
         Color::Never => false,
         Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
     };
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(ansi)
-        .with_target(false);
+    let lines = || {
+        tracing_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_ansi(ansi)
+            // A terminal that was closed must not end a run that cleans up.
+            .log_internal_errors(false)
+    };
+    let time = if verbose == 0 { LineTime::Hidden } else { LineTime::Shown };
     let layer = match (global.log_format, journald_layer(env)) {
         (LogFormat::Text, Some(journal)) => journal.boxed(),
-        (LogFormat::Text, None) if verbose == 0 => lines.without_time().boxed(),
-        (LogFormat::Text, None) => lines.boxed(),
-        (LogFormat::Json, _) => lines.json().flatten_event(true).with_target(true).boxed(),
+        (LogFormat::Text, None) => lines().event_format(LogLine(time)).boxed(),
+        (LogFormat::Json, _) => lines().with_ansi(false).json().flatten_event(true).boxed(),
     };
     // Tests start this twice in one process; the first log stays.
     let _ = tracing_subscriber::registry().with(layer.with_filter(ours)).try_init();
+    if global.log_format == LogFormat::Json {
+        std::panic::set_hook(Box::new(|panic| error!("{panic}")));
+    }
 }

@@ -10,7 +10,7 @@ mod stop;
 use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, stream};
-use tracing::info;
+use tracing::debug;
 
 use crate::config::Config;
 use crate::error_chain::in_one_line;
@@ -177,12 +177,12 @@ async fn carry_out(action: Pass<'_>, writer: &Writer, shut: Shut) -> (Outcome, A
     };
     match result {
         Ok(()) => {
-            info!(user_id = %action.user_id, action = ?action.kind, "requested");
+            debug!(user_id = %action.user_id, action = ?action.kind, "requested");
             (Outcome::Done, Answering::Yes)
         }
         Err(failure) => {
             let told = in_one_line(&failure);
-            info!(user_id = %action.user_id, action = ?action.kind, "{told}");
+            debug!(user_id = %action.user_id, action = ?action.kind, "{told}");
             let answering = if failure.is_silence() { Answering::No } else { Answering::Yes };
             let failed = Outcome::Failed {
                 why: told,

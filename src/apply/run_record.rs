@@ -65,10 +65,12 @@ impl<'s> RunRecord<'s> {
             reason = action.reason.word(),
             outcome = outcome.kind().word(),
             error = outcome.error(),
-            "{} {}: {}",
+            "{} {} ({}): {}{}",
             action.kind.word(),
             action.user_id,
+            action.reason.text(),
             outcome.kind().word(),
+            outcome.error().map(|error| format!(": {error}")).unwrap_or_default(),
         );
     }
 

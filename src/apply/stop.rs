@@ -1,7 +1,7 @@
 //! Handles SIGTERM, Ctrl-C and SIGHUP: actions in progress are finished, no others are started. A
 //! second signal exits at once.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,6 +22,8 @@ struct StopState {
     /// Whether it was requested by a signal that someone sends twice to end it at once.
     asked: AtomicBool,
     writing: AtomicBool,
+    /// Whether it was started on a terminal that may be closed.
+    on_terminal: AtomicBool,
     changed: Notify,
 }
 
@@ -30,7 +32,8 @@ struct StopState {
 pub enum Hangup {
     /// The terminal or the connection of a run is gone.
     Stops,
-    /// `watch` has its own listener, which reads the configuration again.
+    /// `watch` has its own listener, which reads the configuration again, unless its terminal is
+    /// gone.
     Reloads,
 }
 
@@ -40,10 +43,33 @@ impl Stop {
         let stop = Self::default();
         stop.listen(SignalKind::terminate())?;
         stop.listen(SignalKind::interrupt())?;
-        if hangup == Hangup::Stops && !ignores_hangup() {
-            stop.listen(SignalKind::hangup())?;
+        match hangup {
+            Hangup::Stops if ignores_hangup() => {}
+            Hangup::Stops => stop.listen(SignalKind::hangup())?,
+            Hangup::Reloads if io::stderr().is_terminal() => stop.listen_to_terminal()?,
+            Hangup::Reloads => {}
         }
         Ok(stop)
+    }
+
+    /// Stops on a SIGHUP that comes because the terminal was closed.
+    fn listen_to_terminal(&self) -> io::Result<()> {
+        let (listener, mut signals) = (self.clone(), signal(SignalKind::hangup())?);
+        listener.0.on_terminal.store(true, Ordering::SeqCst);
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                if listener.has_lost_terminal() {
+                    listener.request(SignalKind::hangup());
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// Returns whether the terminal that it was started on was closed.
+    #[must_use]
+    pub fn has_lost_terminal(&self) -> bool {
+        self.0.on_terminal.load(Ordering::SeqCst) && !io::stderr().is_terminal()
     }
 
     fn listen(&self, kind: SignalKind) -> io::Result<()> {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use tracing::info;
+
 use crate::cli::{Global, PlanArgs, PlanFormat};
 use crate::environment::Surroundings;
 use crate::exit::Exit;
@@ -44,7 +46,10 @@ pub async fn plan(
     }
     if let Some(path) = &args.out {
         let command = command_line(global, &format!("apply {}", shell_word(path)));
-        tell(&format!("\nThe plan is in {}. To carry it out:\n  {command}\n", path.display()));
+        let path = path.display();
+        tell(global, &format!("\nThe plan is in {path}. To carry it out:\n  {command}\n"), || {
+            info!(command, "the plan is in {path}");
+        });
     }
     Ok(exit(&plan, args.detailed_exitcode))
 }

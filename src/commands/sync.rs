@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use tracing::error;
+use tracing::{error, warn};
 
 use super::plan as plan_command;
 use crate::cli::{Global, PlanArgs, PlanFormat, SyncArgs, SyncFormat};
@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::metrics::{RunKind, metrics};
 use crate::output::text::{Head, PlanView};
 use crate::output::{Terminal, text};
+use crate::phrases::counted;
 use crate::plan::{Outcome, Plan, PlanDocument, RunCommand, RunResult, Skip};
 use crate::session::{Aim, Asking, Order, Writing, command_to_go_on, print, tell};
 
@@ -114,6 +115,10 @@ async fn carry_out(run: &Writing, global: &Global, args: &SyncArgs) -> Result<Ex
 fn say_what_waits(global: &Global, plan: &Plan, outcomes: &[Outcome]) {
     if plan.actions.iter().any(|action| action.skipped == Some(Skip::NeedsApproval)) {
         let command = command_to_go_on(global, "sync", &plan.digest_after(outcomes));
-        tell(&text::waiting(plan, &command, Terminal::of_stderr()));
+        tell(global, &text::waiting(plan, &command, Terminal::of_stderr()), || {
+            let count = plan.to_approve().count();
+            let waiting = counted(count, "account waits", "accounts wait");
+            warn!(command, "{waiting} for an approval");
+        });
     }
 }

@@ -1,12 +1,15 @@
 //! Reverses what a run changed (`undo RUN`), as a plan that is shown first, and says what cannot be
 //! restored.
 
+use tracing::warn;
+
 use crate::cli::{Global, SyncFormat, UndoArgs};
 use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::text::{Head, PlanView};
 use crate::output::{Terminal, history, text};
+use crate::phrases::counted;
 use crate::plan::{Action, ActionKind, Plan, RunCommand, Skip};
 use crate::planner::{PlanScope, Undo, Undone};
 use crate::session::{
@@ -63,7 +66,10 @@ pub async fn undo(
     let members = plan.actions.iter().filter(|action| action.skipped == Some(Skip::Member)).count();
     if members > 0 {
         let command = command_to_go_on(global, &order.line, &order.digest);
-        tell(&text::members_spared(members, &command, Terminal::of_stderr()));
+        tell(global, &text::members_spared(members, &command, Terminal::of_stderr()), || {
+            let spared = counted(members, "account of a member was", "accounts of members were");
+            warn!(command, "{spared} not disabled");
+        });
     }
     run.report_end(None, surroundings.timeouts).await;
     Ok(exit)

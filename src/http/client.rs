@@ -7,11 +7,10 @@ use reqwest::{Client, Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::{DeserializeOwned, Error as _};
 use serde_json::Value;
-use tracing::debug;
 use url::{Host, Url};
 
 use super::answer::{date_of, from_reqwest, whole_json};
-use super::counted::counted;
+use super::counted::{Asked, counted};
 use super::error::{HttpError, HttpErrorKind, Purpose};
 use super::issued::Issued;
 use super::oauth::Credentials;
@@ -254,7 +253,6 @@ impl Api {
         token: &SecretString,
         body: Option<&Value>,
     ) -> Result<Vec<u8>, HttpError> {
-        debug!(server = %self.server, %url, "{method}");
         let request =
             self.client.request(method.clone(), url.clone()).bearer_auth(token.expose_secret());
         let request = match body {
@@ -269,7 +267,8 @@ impl Api {
             }
             whole_json(asked, response).await
         };
-        counted(self.server, answered).await.map_err(|kind| error(self.server, method, url, kind))
+        let sent = Asked { server: self.server, method: method.as_str(), url: url.as_str() };
+        counted(sent, answered).await.map_err(|kind| error(self.server, method, url, kind))
     }
 }
 
@@ -307,12 +306,12 @@ pub(super) async fn get_openly<T: DeserializeOwned>(
 ) -> Result<T, HttpError> {
     let error = |kind| HttpError::new(server, Purpose::Discovery, "GET", &url, kind);
     let answer = persistently(Patience::Reading, || async {
-        debug!(%server, %url, "GET");
         let asked = (server, Purpose::Discovery);
         let answered = async {
             whole_json(asked, client.get(url.clone()).send().await.map_err(from_reqwest)?).await
         };
-        counted(server, answered).await.map_err(error)
+        let sent = Asked { server, method: "GET", url: url.as_str() };
+        counted(sent, answered).await.map_err(error)
     });
     serde_json::from_slice(&answer.await?).map_err(|source| error(source.into()))
 }

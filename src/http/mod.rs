@@ -16,7 +16,8 @@ mod tls;
 
 pub(crate) use answer::{from_reqwest, short_body};
 pub use client::{Api, HttpAnswer, Trust, client, client_beside, is_loopback};
-pub(crate) use counted::counted;
+pub use counted::REQUESTS;
+pub(crate) use counted::{Asked, LoggedRequest, counted};
 pub use discovery::{ClientSecretIn, TokenEndpoint};
 pub use error::{HttpError, HttpErrorKind, Missing, Purpose, none_if_missing};
 pub use issued::Issued;

@@ -16,7 +16,7 @@ use tracing::debug;
 use url::Url;
 
 use super::answer::{from_reqwest, status_error, whole_json};
-use super::counted::counted;
+use super::counted::{Asked, counted};
 use super::discovery::{ClientSecretIn, Endpoint, TokenEndpoint};
 use super::error::{HttpError, HttpErrorKind, Purpose};
 use super::format::told;
@@ -347,7 +347,8 @@ impl OAuthHttp {
             *answer.status_mut() = status;
             Ok((status, answer))
         };
-        let answer = counted(self.server, answered).await;
+        let sent = Asked { server: self.server, method: "POST", url: &url };
+        let answer = counted(sent, answered).await;
         answer.map_err(|kind| HttpError::new(self.server, Purpose::Token, "POST", url, kind))
     }
 }

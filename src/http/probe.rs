@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::answer::{date_of, from_reqwest, status_error};
 use super::client::Api;
-use super::counted::counted;
+use super::counted::{Asked, counted};
 use super::error::{HttpError, Purpose};
 use super::retry::{Patience, persistently};
 
@@ -38,7 +38,8 @@ impl Api {
                 }
                 Ok((status, Probe { date, received: SystemTime::now() }))
             };
-            counted(self.server, answered).await.map_err(error)
+            let sent = Asked { server: self.server, method: "GET", url: url.as_str() };
+            counted(sent, answered).await.map_err(error)
         })
         .await
     }

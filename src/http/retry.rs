@@ -67,7 +67,9 @@ where
             Some(wait) => pause.map(|pause| pause.max(wait)),
             None => pause,
         })
-        .notify(|error, pause| info!(%error, ?pause, "trying again"))
+        .notify(|error, pause| {
+            info!("{error}; trying again in {} ms", pause.as_millis());
+        })
         .await;
     answer.map_err(|error| HttpError { tried_in_doubt: in_doubt.load(Ordering::Relaxed), ..error })
 }

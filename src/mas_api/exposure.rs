@@ -6,7 +6,6 @@ use futures_util::future::join;
 use reqwest::StatusCode;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use tracing::debug;
 
 use super::resource::Single;
 use super::{MasApi, ROOT};
@@ -55,12 +54,13 @@ impl MasApi {
         }
         let mut url = self.config.issuer.clone()?;
         url.path_segments_mut().ok()?.pop_if_empty().extend(ROOT).push("version");
-        debug!(%url, "GET without a token");
+        let shown = url.to_string();
         let answered = async {
             let answer = self.open.get(url).send().await.map_err(http::from_reqwest)?;
             Ok((answer.status(), answer))
         };
-        let answer = http::counted(Server::Mas, answered).await.ok()?;
+        let sent = http::Asked { server: Server::Mas, method: "GET", url: &shown };
+        let answer = http::counted(sent, answered).await.ok()?;
         let refused = matches!(answer.status(), StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED);
         if answer.status().is_server_error() {
             return None;

@@ -37,6 +37,19 @@ pub enum RunKind {
 
 serde_with_words!(RunKind);
 
+impl RunKind {
+    /// Returns it in words, for a line of the log.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Full => "full run",
+            Self::People => "users in events",
+            Self::Members => "member list",
+            Self::Accounts => "new accounts",
+        }
+    }
+}
+
 /// The metrics of this process.
 #[must_use]
 pub fn metrics() -> &'static Metrics {

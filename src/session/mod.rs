@@ -19,7 +19,7 @@ mod writing;
 use tracing::warn;
 
 use self::state_file::StateFileUse;
-use crate::cli::Global;
+use crate::cli::{Global, LogFormat};
 use crate::config::{self, Config, Loaded, Warning, WriterKindConfig};
 use crate::environment::Surroundings;
 use crate::failure::Failure;
@@ -110,7 +110,8 @@ impl Session {
             }
             WriterKindConfig::MasApi => None,
         };
-        let progress = if global.quiet { Progress::hidden() } else { Progress::on_terminal() };
+        let is_hidden = global.quiet || global.log_format == LogFormat::Json;
+        let progress = if is_hidden { Progress::hidden() } else { Progress::on_terminal() };
         Ok((Self { config, readers, progress, mas, mas_cli, purpose, state }, warnings))
     }
 

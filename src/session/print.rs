@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use tracing::error;
 
+use crate::cli::{Global, LogFormat};
 use crate::error_chain::in_one_line;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -12,9 +13,15 @@ use crate::state::StateError;
 /// The size of what is printed at once.
 const PIECE: usize = 64 * 1024;
 
-/// Prints to stderr, and ignores a closed one.
-pub(crate) fn tell(text: &str) {
-    let _ = anstream::stderr().write_all(text.as_bytes());
+/// Prints advice to stderr, and ignores a closed one. In a JSON log the advice is an event of its
+/// own, which `log` writes.
+pub(crate) fn tell(global: &Global, text: &str, log: impl FnOnce()) {
+    match global.log_format {
+        LogFormat::Text => {
+            let _ = anstream::stderr().write_all(text.as_bytes());
+        }
+        LogFormat::Json => log(),
+    }
 }
 
 /// Prints data to stdout. A closed pipe (`| head`) is not an error.

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+use tracing::error;
+
 use super::{Order, RunReport, Session, command_to_go_on, next_step, tell, tell_the_end};
 use crate::apply::{self, ApplyTallies, Hangup, RunContext, RunRecord, Stop};
 use crate::cli::{Global, SyncFormat};
@@ -11,6 +13,7 @@ use crate::failure::Failure;
 use crate::lock::RunLock;
 use crate::metrics::metrics;
 use crate::output::{Progress, Terminal, text};
+use crate::phrases::joined;
 use crate::plan::{Action, Outcome, Plan, PlanDocument, Refusal, RunCommand, RunResult, Skip};
 use crate::signals::{Coverage, News};
 use crate::state::{Beginning, RunId, State};
@@ -77,7 +80,12 @@ impl Writing {
         if !refusals.is_empty() {
             let command = command_to_go_on(global, &order.line, &order.digest);
             let stale = order.stale(plan, self.session.state.as_ref())?;
-            tell(&text::refused(&refusals, plan, stale.as_ref(), &command, Terminal::of_stderr()));
+            let text =
+                text::refused(&refusals, plan, stale.as_ref(), &command, Terminal::of_stderr());
+            tell(global, &text, || {
+                let (reasons, digest) = (joined(&refusals, "; "), &order.digest);
+                error!(%digest, command, "refused, nothing was changed: {reasons}");
+            });
             self.refused(order.command, plan, &refusals)?;
             if order.command == RunCommand::Sync {
                 let next = next_step(global, &order.line, &order.digest);

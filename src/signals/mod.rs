@@ -1,9 +1,10 @@
-//! Reports to others how it works: metrics, health, service manager, journal, hooks, a Matrix room.
+//! Reports to others how it works: metrics, health, log, service manager, journal, hooks, a Matrix room.
 
 mod health;
 mod hook;
 mod journald;
 mod listener;
+mod log_line;
 mod message;
 mod news;
 mod notices;
@@ -14,6 +15,7 @@ pub use health::{Health, NotReady};
 pub use hook::{Event, HookInput, run_hook};
 pub use journald::journald_layer;
 pub use listener::serve;
+pub use log_line::{LineTime, LogLine};
 pub use message::Message;
 pub use news::{Coverage, NamedAccounts, News, NextStep, Question, has_changed};
 pub use notices::{Due, Notice, Notices, Unsent};

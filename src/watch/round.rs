@@ -14,7 +14,8 @@ use crate::http::HttpError;
 use crate::lock::RunLock;
 use crate::metrics::{RunKind, metrics};
 use crate::model::{MasAdmin, Timestamp, Word as _};
-use crate::plan::{ActionKind, Approval, Outcome, Plan};
+use crate::phrases::counted;
+use crate::plan::{Approval, Outcome, Plan};
 use crate::planner::Past;
 use crate::readers::{ReadError, Reading, Refresh};
 use crate::session::{Aim, Session, command_to_go_on, next_step};
@@ -303,21 +304,38 @@ fn with_doubts(mut reading: Reading, plan: &Plan) -> Reading {
     reading
 }
 
+/// Logs a run in one line.
 fn log_run(plan: &Plan, kind: RunKind, outcomes: &[Outcome], reached: Reached) {
-    info!(
-        kind = kind.word(),
-        members = plan.read.members,
-        accounts = plan.read.accounts,
-        disable = plan.count_to_apply(ActionKind::Disable),
-        activate = plan.count_to_apply(ActionKind::Activate),
-        deactivate = plan.count_to_apply(ActionKind::Deactivate),
-        done = outcomes.iter().filter(|outcome| **outcome == Outcome::Done).count(),
-        kept = plan.kept.len(),
-        "{}",
-        reached.text()
+    let done = outcomes.iter().filter(|outcome| **outcome == Outcome::Done).count();
+    let (undone, in_doubt) = (outcomes.len() - done, plan.doubtful.len());
+    let mut told = format!(
+        "{}: {}, {}",
+        kind.text(),
+        counted(plan.read.members, "member", "members"),
+        counted(plan.read.accounts, "account", "accounts")
     );
-    if reached == Reached::Incomplete {
-        let undone = outcomes.iter().filter(|outcome| !matches!(outcome, Outcome::Done)).count();
-        warn!(undone, in_doubt = plan.doubtful.len(), "the run left something undone");
+    for (count, one, many) in [
+        (done, "action done", "actions done"),
+        (undone, "not done", "not done"),
+        (in_doubt, "directory in doubt", "directories in doubt"),
+    ] {
+        if count > 0 {
+            told.extend([", ", &counted(count, one, many)]);
+        }
+    }
+    let (kind, members, accounts) = (kind.word(), plan.read.members, plan.read.accounts);
+    match reached {
+        Reached::InStep => {
+            info!(kind, members, accounts, done, undone, in_doubt, "{told}: in step");
+        }
+        Reached::Incomplete => warn!(
+            kind,
+            members,
+            accounts,
+            done,
+            undone,
+            in_doubt,
+            "{told}: incomplete; the rest is tried again"
+        ),
     }
 }

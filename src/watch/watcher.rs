@@ -133,6 +133,9 @@ impl<'g> Watcher<'g> {
                 biased;
                 () = self.stop.requested() => return Exit::InStep,
                 _ = self.hangup.recv() => {
+                    if self.stop.has_lost_terminal() {
+                        return Exit::InStep;
+                    }
                     self.reload("SIGHUP");
                     continue;
                 }
@@ -225,14 +228,16 @@ impl<'g> Watcher<'g> {
             }
             Effect::LogRefusal { digest, refusals, command } => error!(
                 %digest,
-                "refused, nothing was changed: {}; check it with `plan`, and if it is right: {command} (SIGHUP then \
-                 starts a full run at once)",
-                in_words(&refusals)
+                "refused, nothing was changed: {}; check it with `plan`, and if it is right: {} (SIGHUP then starts a \
+                 full run at once)",
+                in_words(&refusals),
+                digest.shorten(&command)
             ),
             Effect::LogWaiting { digest, count, command } => warn!(
                 %digest,
-                "{} for an approval; check the plan with `plan`, and if it is right: {command}",
-                counted(count, "account waits", "accounts wait")
+                "{} for an approval; check the plan with `plan`, and if it is right: {}",
+                counted(count, "account waits", "accounts wait"),
+                digest.shorten(&command)
             ),
             Effect::RunHook(call) => self.run_hook(call, kind),
         }

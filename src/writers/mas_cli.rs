@@ -5,12 +5,13 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::process::Command;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::{MasConfig, Shut, Write, WriterError};
 use crate::config::{FilesToCheck, MasCliConfig};
 use crate::environment;
 use crate::environment::Environment;
+use crate::http::LoggedRequest;
 use crate::metrics::metrics;
 use crate::model::{Localpart, MasAdmin, ServerName, ServerText, printable};
 use crate::plan::{DisableMode, NewAccount, Pass};
@@ -144,19 +145,22 @@ impl MasCli {
             && (!is_wrapped || text.chars().all(is_plain))
     }
 
-    /// Returns what mas-cli prints. Each call is counted by its exit code.
+    /// Returns what mas-cli prints. Each call is counted by its exit code, and logged as a request.
     async fn run(&self, words: &[&str]) -> Result<Said, WriterError> {
+        let command = self.command_line(&self.arguments(words));
+        let request = LoggedRequest::new("mas-cli", command);
         let ended = self.call(words).await;
-        match &ended {
-            Ok(_) => metrics().mas_cli("0"),
-            Err(WriterError::UserNotFound { .. }) => metrics().mas_cli("1"),
+        let outcome = match &ended {
+            Ok(_) => "0".to_owned(),
+            Err(WriterError::UserNotFound { .. }) => "1".to_owned(),
             Err(WriterError::Failed { exit, .. }) => {
-                metrics()
-                    .mas_cli(&exit.code().map_or("signal".to_owned(), |code| code.to_string()));
+                exit.code().map_or("signal".to_owned(), |code| code.to_string())
             }
-            Err(WriterError::TooSlow { .. }) => metrics().mas_cli("timeout"),
-            Err(_) => metrics().mas_cli("not_run"),
-        }
+            Err(WriterError::TooSlow { .. }) => "timeout".to_owned(),
+            Err(_) => "not_run".to_owned(),
+        };
+        metrics().mas_cli(&outcome);
+        request.ended(&outcome);
         ended
     }
 
@@ -178,7 +182,6 @@ impl MasCli {
         let limit = &self.config.timeout;
         let arguments = self.arguments(words);
         let command = self.command_line(&arguments);
-        debug!(%command, "running");
 
         let mut run = Command::new(&self.config.program);
         run.args(arguments).env_clear();

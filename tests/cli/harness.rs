@@ -498,6 +498,20 @@ impl Program {
         (command.spawn().expect("the binary is there"), self.secrets)
     }
 
+    /// Starts it on a terminal of its own, as the only program there. The terminal is closed when
+    /// what is returned is dropped.
+    pub(crate) fn start_on_terminal(self, arguments: &str) -> (Child, std::fs::File) {
+        let (terminal, tty) = terminal();
+        let to = || Stdio::from(tty.try_clone().expect("a descriptor"));
+        let mut command = Command::new("setsid");
+        command.env_clear().args(["--ctty", PROGRAM]).args(arguments.split_whitespace());
+        for (name, value) in self.command.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        command.stdin(to()).stdout(to()).stderr(to()).env("TERM", "xterm");
+        (command.spawn().expect("setsid"), terminal)
+    }
+
     /// Starts it and does not wait.
     pub(crate) fn start(mut self, arguments: &str) -> Child {
         let command = self
@@ -545,7 +559,8 @@ const USUAL_COLUMNS: u16 = 80;
 fn terminal(columns: u16) -> (std::fs::File, std::fs::File) {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let terminal = openpt(flags).expect("a terminal");
     grantpt(&terminal).expect("ours");
     unlockpt(&terminal).expect("ours");
     let name = ptsname(&terminal, Vec::new()).expect("ours").into_string().expect("UTF-8");
@@ -569,7 +584,7 @@ fn press_until_it_ends(mut terminal: std::fs::File, key: &str) {
 }
 
 /// Kills a process after a minute, unless what is returned is dropped before.
-fn kill_if_it_hangs(process: u32) -> std::sync::mpsc::Sender<()> {
+pub(crate) fn kill_if_it_hangs(process: u32) -> std::sync::mpsc::Sender<()> {
     let (ended, has_ended) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let waited = has_ended.recv_timeout(Duration::from_mins(1));

@@ -32,6 +32,7 @@ mod history;
 mod identity_cases;
 mod identity_table;
 mod interruption;
+mod json_log;
 mod kills;
 mod limits;
 mod lock_mode;

@@ -237,5 +237,5 @@ async fn log_goes_to_stderr_if_there_is_no_journal() {
         .file(&world, NO_LIMITS)
         .shell(line)
         .exits(0)
-        .tells(&["INFO disable @dave:example.org: done"]);
+        .tells(&["INFO disable @dave:example.org (not in the group): done"]);
 }

@@ -7,6 +7,7 @@ mod people;
 mod registered;
 mod roles;
 mod service;
+mod terminal;
 pub(crate) mod watching;
 
 use std::fs::File;
@@ -55,7 +56,7 @@ async fn user_who_leaves_the_group_is_disabled_and_the_session_ends() {
     assert_eq!(world.state_of("bob"), account(false, false));
     watching.has_done(1.0).await;
     assert_eq!(watching.metric("event_lag_seconds_count").await, Some(1.0));
-    watching.has_logged("kind=\"people\" members=1 accounts=3 disable=1");
+    watching.has_logged("users in events: 1 member, 3 accounts, 1 action done: in step");
     assert_eq!(watching.stop(), 0);
 }
 

@@ -34,12 +34,17 @@ pub(crate) struct Watching {
 
 /// Starts it; `program` has its configuration, which is given a free port instead of port 0.
 pub(crate) fn start(world: &RunningWorld, program: Program) -> Watching {
+    start_with(world, program, "watch --color never")
+}
+
+/// Does the same with these arguments.
+pub(crate) fn start_with(world: &RunningWorld, program: Program, arguments: &str) -> Watching {
     let log = world.directory().join("watch.log");
     let address = format!("{}:{}", Ipv4Addr::LOCALHOST, free_port());
     let config =
         std::fs::read_to_string(world.directory().join("config.toml")).expect("a configuration");
     write(world, "config.toml", &config.replace("\"127.0.0.1:0\"", &format!("{address:?}")));
-    let (child, secrets) = program.start_logging("watch --color never", &log);
+    let (child, secrets) = program.start_logging(arguments, &log);
     Watching { child, log, secrets, address }
 }
 
