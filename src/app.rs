@@ -123,6 +123,7 @@ pub async fn run(cli: Cli, surroundings: &Surroundings) -> Result<Exit, Failure>
         Some(Command::Config(command)) => {
             Box::pin(commands::config(&global, &command, surroundings)).await
         }
+        Some(Command::Status) => Box::pin(commands::status(&global, surroundings)).await,
         Some(Command::Healthcheck) => Box::pin(commands::healthcheck(&global, surroundings)).await,
         Some(Command::History(args)) => commands::history(&global, &args, surroundings),
         Some(Command::Undo(args)) => Box::pin(commands::undo(&global, &args, surroundings)).await,

@@ -108,6 +108,8 @@ pub enum Command {
     /// Write a configuration by questions and answers, show it, or check it without a network
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Ask a running `watch` how it stands, and what waits for a decision: exit 0 if it is ready
+    Status,
     /// Ask a running `watch` whether it is alive, for containers: exit 0 or 1
     Healthcheck,
     /// List past runs, or every action of one

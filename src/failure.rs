@@ -71,6 +71,13 @@ pub enum Failure {
     /// The administrator has ended the questions.
     #[error("stopped; nothing was written")]
     NothingWritten,
+    /// Something else answers than a `watch` of this version.
+    #[error("what answers at {address} is no watch, or one of another version")]
+    NoStatus {
+        address: std::net::SocketAddr,
+        #[source]
+        source: serde_json::Error,
+    },
     /// The administrator said no.
     #[error("not confirmed; nothing was changed")]
     Declined,
@@ -210,7 +217,7 @@ impl Failure {
             Self::NoRun(_) => Some("Run `history` to list the runs.".to_owned()),
             Self::AnsweredLate => Some("Run again.".to_owned()),
             Self::NoListener => Some("Set `watch.listen` to an address, such as 127.0.0.1:9464.".to_owned()),
-            Self::NoWatch { .. } => {
+            Self::NoWatch { .. } | Self::NoStatus { .. } => {
                 Some("Check that `watch` runs, with the same configuration.".to_owned())
             }
             Self::UnseenLocks { unseen, mas_cli } => {

@@ -8,26 +8,45 @@ use crate::config;
 use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::http::LoggedRequest;
 use crate::session::print;
 
 /// Less than what a container's health check waits by default.
 const LONGEST: Duration = Duration::from_secs(10);
 
+/// The answer of a listener.
+pub(super) struct ListenerAnswer {
+    pub(super) address: SocketAddr,
+    pub(super) is_success: bool,
+    pub(super) text: String,
+}
+
 /// Asks `/healthz` at `watch.listen`, and prints the answer.
 pub async fn healthcheck(global: &Global, surroundings: &Surroundings) -> Result<Exit, Failure> {
+    let answer = ask(global, surroundings, "healthz").await?;
+    print(&answer.text)?;
+    Ok(if answer.is_success { Exit::InStep } else { Exit::Error })
+}
+
+/// Asks for this path at `watch.listen`.
+pub(super) async fn ask(
+    global: &Global,
+    surroundings: &Surroundings,
+    path: &str,
+) -> Result<ListenerAnswer, Failure> {
     let config = config::load(global.config.as_deref(), &*surroundings.env)?.config;
     let Some(listen) = config.watch.listen else { return Err(Failure::NoListener) };
     let address = reachable(listen);
-    let (is_alive, said) =
-        ask(address).await.map_err(|source| Failure::NoWatch { address, source })?;
-    print(&said)?;
-    Ok(if is_alive { Exit::InStep } else { Exit::Error })
-}
-
-async fn ask(address: SocketAddr) -> Result<(bool, String), reqwest::Error> {
-    let client = reqwest::Client::builder().no_proxy().timeout(LONGEST).build()?;
-    let answer = client.get(format!("http://{address}/healthz")).send().await?;
-    Ok((answer.status().is_success(), answer.text().await?))
+    let url = format!("http://{address}/{path}");
+    let request = LoggedRequest::new("watch", format!("GET {url}"));
+    let asked = async {
+        let client = reqwest::Client::builder().no_proxy().timeout(LONGEST).build()?;
+        let answer = client.get(url).send().await?;
+        request.ended(answer.status().as_str());
+        let is_success = answer.status().is_success();
+        Ok(ListenerAnswer { address, is_success, text: answer.text().await? })
+    };
+    asked.await.map_err(|source| Failure::NoWatch { address, source })
 }
 
 /// Returns where to ask a listener: one on all addresses of this host answers on loopback.

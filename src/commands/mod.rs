@@ -13,6 +13,7 @@ mod plan;
 mod report;
 #[cfg(feature = "demo")]
 mod stand_in;
+mod status;
 mod sync;
 mod undo;
 mod watch;
@@ -30,6 +31,7 @@ pub use plan::plan;
 pub use report::report;
 #[cfg(feature = "demo")]
 pub use stand_in::stand_in;
+pub use status::status;
 pub use sync::sync;
 pub use undo::undo;
 pub use watch::watch;

@@ -9,6 +9,7 @@ mod page;
 pub mod plan_page;
 mod progress;
 pub mod report;
+pub mod status;
 pub mod text;
 mod unverified;
 

@@ -111,6 +111,13 @@ impl Health {
         }
     }
 
+    /// Returns for how long it has not been ready because readiness aged, if so.
+    #[must_use]
+    pub fn stale_for(&self) -> Option<Duration> {
+        let state = self.state();
+        state.since.elapsed().checked_sub(state.ready_for).filter(|_| state.ready.is_ok())
+    }
+
     /// Locks the state. It is never half changed, so it is valid even after a panic.
     fn state(&self) -> MutexGuard<'_, HealthState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)

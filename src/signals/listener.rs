@@ -1,4 +1,5 @@
-//! Serves `/metrics`, `/healthz` and `/readyz` over plain http, for monitoring.
+//! Serves `/metrics`, `/healthz` and `/readyz` over plain http, for monitoring, and for people a page at
+//! `/` and `/status.json`.
 
 use std::collections::VecDeque;
 use std::io;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::Listener;
@@ -20,7 +21,9 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::health::Health;
+use super::status::{Reader, StatusBoard, content_security_policy, page};
 use crate::metrics::metrics;
+use crate::model::to_json;
 
 /// The most open connections. One more closes the oldest, so that idle clients never block a probe,
 /// and never use up the files that we need.
@@ -36,14 +39,17 @@ const LIFE: Duration = Duration::from_secs(10);
 const LONGEST_HEAD: usize = 16 * 1024;
 
 /// Starts to serve, and returns the address (port 0: any free one).
-pub async fn serve(listen: SocketAddr, health: Health) -> io::Result<SocketAddr> {
+pub async fn serve(listen: SocketAddr, board: StatusBoard) -> io::Result<SocketAddr> {
     let mut tcp = TcpListener::bind(listen).await?;
     let address = tcp.local_addr()?;
     let router = Router::new()
         .route("/metrics", get(tell_metrics))
         .route("/healthz", get(tell_whether_alive))
         .route("/readyz", get(tell_whether_ready))
-        .with_state(health);
+        .with_state(board.health().clone())
+        .route("/", get(show_page))
+        .route("/status.json", get(tell_status))
+        .with_state((board, address));
     tokio::spawn(async move {
         let mut open = Connections::default();
         loop {
@@ -131,6 +137,40 @@ async fn tell_whether_ready(State(health): State<Health>) -> Response {
     }
 }
 
+/// Returns who may be behind a request.
+fn reader(address: SocketAddr, headers: &HeaderMap) -> Reader {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    Reader::of(address, host)
+}
+
+async fn tell_status(
+    State((board, address)): State<(StatusBoard, SocketAddr)>,
+    headers: HeaderMap,
+) -> Response {
+    let status = board.status(reader(address, &headers));
+    let kind = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    (kind, to_json(&status)).into_response()
+}
+
+async fn show_page(
+    State((board, address)): State<(StatusBoard, SocketAddr)>,
+    headers: HeaderMap,
+) -> Response {
+    let status = board.status(reader(address, &headers));
+    let Ok(page) = page(&status, &board.readings()) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, content_security_policy()),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    (headers, page).into_response()
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -139,7 +179,11 @@ mod tests {
     use super::*;
 
     async fn served(health: &Health) -> SocketAddr {
-        serve(SocketAddr::from(([127, 0, 0, 1], 0)), health.clone()).await.expect("a free port")
+        serve(SocketAddr::from(([127, 0, 0, 1], 0)), board(health)).await.expect("a free port")
+    }
+
+    fn board(health: &Health) -> StatusBoard {
+        StatusBoard::new(health.clone(), &"example.org".into())
     }
 
     async fn ask(address: SocketAddr, path: &str) -> (u16, String) {
@@ -158,7 +202,7 @@ mod tests {
         );
         health.set_ready(Ok(()));
         assert_eq!(ask(address, "/readyz").await, (200, "ready\n".to_owned()));
-        assert_eq!(ask(address, "/").await.0, 404);
+        assert_eq!(ask(address, "/nothing").await.0, 404);
 
         let address = served(&Health::new(Duration::ZERO)).await;
         assert_eq!(ask(address, "/healthz").await, (503, "no heartbeat for 0 s\n".to_owned()));
@@ -177,7 +221,7 @@ mod tests {
         let health = Health::new(LIFE);
         let address = served(&health).await;
         assert_eq!(
-            serve(address, health).await.map_err(|error| error.kind()),
+            serve(address, board(&health)).await.map_err(|error| error.kind()),
             Err(io::ErrorKind::AddrInUse)
         );
     }

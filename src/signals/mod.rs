@@ -10,6 +10,7 @@ mod news;
 mod notices;
 mod notify;
 mod room;
+mod status;
 
 pub use health::{Health, NotReady};
 pub use hook::{Event, HookInput, run_hook};
@@ -21,3 +22,7 @@ pub use news::{Coverage, NamedAccounts, News, NextStep, Question, has_changed};
 pub use notices::{Due, Notice, Notices, Unsent};
 pub use notify::ServiceManager;
 pub use room::{Bot, Encryption, MaySend, NotifyRoom, fix, notify};
+pub use status::{
+    ChangeCounts, LastRun, PendingDecision, ReadCounts, Reader, Status, StatusBoard, StatusFailure,
+    WatchState,
+};

@@ -39,6 +39,7 @@ mod memory;
 mod notices;
 mod open;
 mod owners;
+mod past_readings;
 mod readings;
 mod rooms;
 mod runs;
@@ -57,6 +58,7 @@ pub use history::{ActionRow, INTERRUPTED, RecordedOutcome, RunFilter, RunRow};
 pub use last_actions::{LastAction, LastActionQuery, LastActions};
 pub use notices::{LeftOut, NoticeMemory};
 pub use open::{Parents, make_folder};
+pub use past_readings::PastReading;
 pub use readings::Age;
 pub use runs::{Beginning, RunId};
 

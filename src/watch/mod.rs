@@ -9,6 +9,7 @@ mod notifications;
 mod registrations;
 mod round;
 mod schedule;
+mod shown;
 mod watcher;
 mod window;
 

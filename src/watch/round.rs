@@ -205,6 +205,7 @@ impl Watcher<'_> {
             }
             let digest = plan.digest();
             let command = command_to_go_on(self.global, "sync", &digest);
+            self.show_refusal(kind, plan, &digest, &refusals, &command);
             if kind == RunKind::Full {
                 let next = next_step(self.global, "sync", &digest);
                 self.news = Some(News::refused(plan, &digest, &refusals, next));
@@ -228,6 +229,7 @@ impl Watcher<'_> {
         let grace_ends = plan.kept.iter().filter_map(|kept| kept.until).min();
         // What a plan about a few leaves waiting is reported by the next full run.
         let waiting = if kind == RunKind::Full { self.waiting(plan, &outcomes) } else { None };
+        self.show_outcome(kind, plan, &outcomes, waiting.as_ref());
         Ok(Ended::CarriedOut(CarriedOut { reached, waiting, grace_ends }))
     }
 

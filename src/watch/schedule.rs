@@ -70,6 +70,12 @@ impl Schedule {
         first
     }
 
+    /// Returns how long it is until the next full run.
+    #[must_use]
+    pub fn full_run_in(&self) -> Duration {
+        self.everything.saturating_duration_since(Instant::now())
+    }
+
     /// Returns when a partial reading is due, unless the configuration has switched it off.
     fn partial_at(&self, due: Due) -> Option<Instant> {
         let (every, at) = match due {

@@ -27,7 +27,9 @@ use crate::phrases::counted;
 use crate::plan::{Refusal, RunCommand, RunResult};
 use crate::readers::Reading;
 use crate::session::Writing;
-use crate::signals::{self, Health, News, Notices, ServiceManager, Unsent, run_hook};
+use crate::signals::{
+    self, Health, News, Notices, ServiceManager, StatusBoard, Unsent, run_hook,
+};
 use crate::watch::{Due, Schedule, Window};
 
 /// The name of the command in the history.
@@ -46,6 +48,7 @@ pub async fn stay_in_step(global: &Global, surroundings: &Surroundings) -> Resul
     let hangup = signal(SignalKind::hangup()).map_err(Failure::no_signals)?;
     let stop = Stop::on_signals(Hangup::Reloads).map_err(Failure::no_signals)?;
     let mut watcher = Watcher::new(global, surroundings, hangup, stop)?;
+    watcher.show_past();
     watcher.listen().await?;
     watcher.manager.ready();
     let exit = watcher.stay().await;
@@ -62,6 +65,7 @@ pub(super) struct Watcher<'g> {
     pub(super) hangup: Signal,
     pub(super) stop: Stop,
     pub(super) health: Health,
+    pub(super) board: StatusBoard,
     pub(super) manager: ServiceManager,
     pub(super) writing: Writing,
     /// The files with secrets, as they were when they were last read.
@@ -93,12 +97,14 @@ impl<'g> Watcher<'g> {
         let config = &writing.session.config;
         let health = Health::new(DEAD_AFTER);
         health.set_ready_for(config.watch.interval * INTERVALS_READY);
+        let board = StatusBoard::new(health.clone(), &config.server_name);
         Ok(Self {
             global,
             surroundings,
             hangup,
             stop,
             health,
+            board,
             manager: ServiceManager::from_env(),
             secret_files: config.secret_files.clone(),
             schedule: Schedule::new(&config.watch),
@@ -116,10 +122,10 @@ impl<'g> Watcher<'g> {
 
     async fn listen(&self) -> Result<(), Failure> {
         let Some(address) = self.writing.session.config.watch.listen else { return Ok(()) };
-        let address = signals::serve(address, self.health.clone()).await.map_err(|source| {
+        let address = signals::serve(address, self.board.clone()).await.map_err(|source| {
             Failure::Local { what: format!("listen on {address} (watch.listen)"), source }
         })?;
-        info!("metrics and health at http://{address}");
+        info!("status, metrics and health at http://{address}");
         Ok(())
     }
 
@@ -128,6 +134,7 @@ impl<'g> Watcher<'g> {
     async fn stay(&mut self) -> Exit {
         loop {
             let (at, due) = self.schedule.next(&self.partial_readings());
+            self.board.set_next_run(self.schedule.full_run_in());
             let next_beat = Instant::now() + self.beat_every();
             tokio::select! {
                 biased;
@@ -147,6 +154,9 @@ impl<'g> Watcher<'g> {
             }
             if Instant::now() < at {
                 continue;
+            }
+            if due == Due::Everything {
+                self.board.run_begins();
             }
             let (kind, begin) = (kind_of(due), Instant::now());
             let ended = self.alive(due).await;
@@ -190,7 +200,9 @@ impl<'g> Watcher<'g> {
             self.news = Some(News::failed(line.clone(), hint.clone()));
         }
         metrics().run_ended(kind, result, begin.elapsed());
+        self.board.run_ended(kind, result, begin.elapsed());
         for effect in self.standing.ended(kind, ended) {
+            self.show_effect(&effect);
             self.carry_out(effect, kind);
         }
         if let Some(news) = self.news.take() {
@@ -294,6 +306,7 @@ impl<'g> Watcher<'g> {
                 (self.reading, self.events) = (None, EventSource::default());
                 self.new_accounts = NewAccounts::default();
                 self.standing.reload(config.watch.interval);
+                self.board.set_server_name(&config.server_name);
                 self.writing = writing;
             }
             Err(failure) => {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clap::CommandFactory;
 use matrix_keycloak_sync::cli::Cli;
 use matrix_keycloak_sync::model::Server;
-use matrix_keycloak_sync::standins::{Fault, RunningWorld};
+use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld};
 use serde_json::Value;
 
 use crate::harness::{NO_LIMITS, Run, bare, own_error, program, started, the_table};
@@ -121,7 +121,11 @@ async fn errors(checked: &mut Checked) {
         assert!(error["hint"].is_string(), "{error}");
     }
     let nothing_there = "[watch]\nlisten = \"127.0.0.1:1\"\n";
-    checked.fail(&world, nothing_there, "healthcheck", 1);
+    for line in ["healthcheck", "status"] {
+        let error = checked.fail(&world, nothing_there, line, 1);
+        assert!(error["hint"].is_string(), "{error}");
+        checked.fail(&world, "[watch]\nlisten = \"off\"\n", line, 78);
+    }
     world.keycloak.faults().on("/members").answer(own_error(Server::Keycloak, 500, "no\nway"));
     for line in ["plan", "sync", "apply /nowhere", "explain dave"] {
         checked.fail(&world, "", line, 1);
@@ -163,6 +167,16 @@ async fn json_log_of_watch_is_json_while_it_waits_for_an_approval() {
     assert_eq!(watching.is_not_ready().await, "not ready: a plan was refused\n");
     let run = Run { code: 0, stdout: String::new(), stderr: watching.log() };
     assert!(events(&run).iter().any(|event| event["target"] == "request"), "{}", run.stderr);
+    let config = world.directory().join("config.toml").display().to_string();
+    for (line, code) in [("status", 1), ("healthcheck", 0)] {
+        let beside = bare().env("MATRIX_KEYCLOAK_SYNC_CONFIG", &config);
+        let run = world
+            .env(Auth::Password)
+            .iter()
+            .fold(beside, |run, (name, value)| run.env(name, value));
+        let run = run.run(&format!("--log-format json -v {line}")).exits(code);
+        assert_eq!(events(&run).len(), 1, "its request: {run:?}");
+    }
     assert_eq!(watching.stop(), 0);
 }
 

@@ -58,6 +58,7 @@ mod service_accounts;
 mod snapshots;
 mod stages;
 mod state_file;
+mod status;
 mod subgroups;
 mod subprocesses;
 mod table;

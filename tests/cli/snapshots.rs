@@ -9,7 +9,7 @@ use matrix_keycloak_sync::standins::RunningWorld;
 use crate::harness::Run;
 
 /// What differs between two runs of the same command.
-const VARIABLE: [(&str, &str); 9] = [
+const VARIABLE: [(&str, &str); 10] = [
     (r"(https?)://(127\.0\.0\.1|localhost):\d+", "$1://SERVER"),
     (r"/[^\s:]*/\.tmp\w{6}", "/world"),
     (r"[\d.]+ [KMGTP]?i?B\s+free\b", "SIZE free"),
@@ -23,6 +23,7 @@ const VARIABLE: [(&str, &str); 9] = [
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID"),
     (r"(\buser |users/|user%5D=)01[0-9A-Z]{24}\b", "${1}ULID"),
     (r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "2000-01-01T00:00:00Z"),
+    (r"\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\b", "2000-01-01 00:00:00"),
 ];
 
 /// Checks that a text is in `snapshots/NAME.snap`.

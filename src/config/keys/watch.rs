@@ -36,7 +36,8 @@ keys![
         "watch.listen",
         OrOff("an address such as \"127.0.0.1:9464\""),
         Is("\"127.0.0.1:9464\""),
-        "The address at which `watch` serves `/metrics`, `/healthz` and `/readyz`."
+        "The address at which `watch` serves its status page, `/metrics`, `/healthz` and \
+         `/readyz`. Only on loopback the page shows names of users."
     ),
     ON_REFUSED = key(
         "watch.on_refused",

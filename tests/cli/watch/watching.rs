@@ -43,7 +43,9 @@ pub(crate) fn start_with(world: &RunningWorld, program: Program, arguments: &str
     let address = format!("{}:{}", Ipv4Addr::LOCALHOST, free_port());
     let config =
         std::fs::read_to_string(world.directory().join("config.toml")).expect("a configuration");
-    write(world, "config.toml", &config.replace("\"127.0.0.1:0\"", &format!("{address:?}")));
+    let everywhere = address.replace("127.0.0.1", "0.0.0.0");
+    let config = config.replace("\"127.0.0.1:0\"", &format!("{address:?}"));
+    write(world, "config.toml", &config.replace("\"0.0.0.0:0\"", &format!("{everywhere:?}")));
     let (child, secrets) = program.start_logging(arguments, &log);
     Watching { child, log, secrets, address }
 }

@@ -1,0 +1,25 @@
+//! Asks a running `watch` how it stands (`status`).
+
+use super::healthcheck::ask;
+use crate::cli::Global;
+use crate::environment::Surroundings;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::status as output;
+use crate::plan::Digest;
+use crate::session::{command_to_go_on, print};
+use crate::signals::Status;
+
+/// Asks for `/status.json` at `watch.listen`, and prints a summary with the command to go on.
+pub async fn status(global: &Global, surroundings: &Surroundings) -> Result<Exit, Failure> {
+    let answer = ask(global, surroundings, "status.json").await?;
+    let status: Status = serde_json::from_str(&answer.text)
+        .map_err(|source| Failure::NoStatus { address: answer.address, source })?;
+    // The command has to work here, which may be another installation than that of `watch`.
+    let command = status.decision.as_ref().map(|decision| {
+        let digest = Digest::from(decision.digest.clone());
+        digest.shorten(&command_to_go_on(global, "sync", &digest))
+    });
+    print(&output::status(&status, command.as_deref()))?;
+    Ok(if status.ready { Exit::InStep } else { Exit::Error })
+}

@@ -1,0 +1,64 @@
+//! Prints how a running `watch` stands.
+
+use std::fmt::Write as _;
+
+use super::{ACTIVATE, DISABLE, HEADING};
+use crate::model::{Word as _, printable};
+use crate::phrases::counted;
+use crate::plan::RunResult;
+use crate::signals::{Status, WatchState};
+
+/// Returns a status as text, with the command that approves what waits.
+#[must_use]
+pub fn status(status: &Status, command: Option<&str>) -> String {
+    let mut text = String::new();
+    let style = if status.state == WatchState::InStep { ACTIVATE } else { DISABLE };
+    let (server_name, title, since) = (&status.server_name, status.state.title(), status.since);
+    let _ =
+        writeln!(text, "{HEADING}{server_name}{HEADING:#}: {style}{title}{style:#} since {since}");
+    let _ = writeln!(text, "{}\n", status.state.text());
+    let last = status.last_run.map_or_else(
+        || "none yet".to_owned(),
+        |run| format!("{}, {}", run.ended, result(run.result)),
+    );
+    let _ = writeln!(text, "  last full run  {last}");
+    let next = status.next_run.map_or_else(|| "under way".to_owned(), |next| next.to_string());
+    let _ = writeln!(text, "  next full run  {next}");
+    if let Some(read) = status.read {
+        let members = counted(read.members, "member", "members");
+        let accounts = counted(read.accounts, "account", "accounts");
+        let _ = writeln!(text, "  last reading   {}, {members}, {accounts}", read.at);
+    }
+    if let Some(changes) = status.changes.first() {
+        let _ = writeln!(text, "  last change    {}", changes.time);
+    }
+    if let Some(failure) = &status.failure {
+        let _ = writeln!(text, "\nThe last run failed: {}", failure.error);
+        if let Some(hint) = &failure.hint {
+            let _ = writeln!(text, "hint: {hint}");
+        }
+    }
+    if let (Some(decision), Some(command)) = (&status.decision, command) {
+        let waiting = counted(decision.actions, "action waits", "actions wait");
+        let _ = writeln!(text, "\n{waiting} for a decision:");
+        for reason in &decision.reasons {
+            let _ = writeln!(text, "  - {reason}");
+        }
+        for kind in decision.refused_by.iter().filter(|_| decision.reasons.is_empty()) {
+            let _ = writeln!(text, "  - limits.{}", kind.word());
+        }
+        let _ = writeln!(
+            text,
+            "Check the plan with `plan`. If it is right, run\n  {}",
+            printable(command)
+        );
+    }
+    text
+}
+
+fn result(result: RunResult) -> &'static str {
+    match result {
+        RunResult::InStep => "in step",
+        other => other.word(),
+    }
+}
