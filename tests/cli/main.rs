@@ -59,6 +59,7 @@ mod snapshots;
 mod stages;
 mod state_file;
 mod status;
+mod status_page;
 mod subgroups;
 mod subprocesses;
 mod table;
