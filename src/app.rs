@@ -130,7 +130,7 @@ pub async fn run(cli: Cli, surroundings: &Surroundings) -> Result<Exit, Failure>
         #[cfg(feature = "demo")]
         Some(Command::Demo(args)) => Box::pin(commands::demo(&global, &args, surroundings)).await,
         Some(Command::Completions { shell }) => commands::completions(shell),
-        Some(Command::Man) => commands::man(),
+        Some(Command::Man { command }) => commands::man(command.as_deref()),
         #[cfg(feature = "demo")]
         Some(Command::StandIn(stand_in)) => commands::stand_in(stand_in).await,
     }

@@ -1,25 +1,35 @@
 //! Defines the command line; the commands decide what it means.
 
+use std::fmt::Write as _;
 #[cfg(feature = "demo")]
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use strum::{VariantArray as _, VariantNames};
 #[cfg(feature = "demo")]
 use url::Url;
 
+use crate::exit::Exit;
 use crate::model::Timestamp;
 use crate::plan::ApprovedDigest;
 
 const ABOUT: &str =
     "Only members of a Keycloak group may use Matrix, and no member is locked out by mistake";
 
-const AFTER_HELP: &str = "\
-Exit codes: 0 in step; 1 error, nothing changed; 2 changes (plan --detailed-exitcode); 3 refused by a limit, \
-nothing changed; 4 incomplete; 5 another run holds the lock; 64 wrong command line; 78 wrong configuration.
-
-Try it without any servers: matrix-keycloak-sync demo";
+/// Returns the end of the help: the exit codes, and what to try.
+fn after_help() -> String {
+    let mut help = "Exit codes:
+"
+    .to_owned();
+    for exit in Exit::VARIANTS {
+        let _ = writeln!(help, "  {:>2}  {}", *exit as u8, exit.meaning().replace('`', ""));
+    }
+    help + "
+Try it without any servers: matrix-keycloak-sync demo"
+}
 
 const REPORT_HELP: &str = "\
 Like plan, it reads everything and changes nothing. The exit code is 0 for any verdict.
@@ -31,7 +41,7 @@ Examples:
 
 /// The whole command line.
 #[derive(Debug, Parser)]
-#[command(name = "matrix-keycloak-sync", version, about = ABOUT, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(name = "matrix-keycloak-sync", version, about = ABOUT, after_help = after_help(), max_term_width = 100)]
 pub struct Cli {
     /// Options that every command takes.
     #[command(flatten)]
@@ -46,7 +56,7 @@ pub struct Cli {
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Read the configuration from FILE; environment variables override it
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
     /// Log more on stderr, with every request; -vv also logs details
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
@@ -88,7 +98,8 @@ pub enum Color {
 }
 
 /// The commands.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Subcommand, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Command {
     /// Show what would change and why, without changing anything
     Plan(PlanArgs),
@@ -124,12 +135,20 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
-    /// Print the man page
-    Man,
+    /// Print the man page of the program or of one command
+    Man {
+        /// The command
+        #[arg(value_parser = commands_with_a_page())]
+        command: Option<String>,
+    },
     #[cfg(feature = "demo")]
     /// The servers that `demo` and the tests run against, one by one
     #[command(subcommand, hide = true)]
     StandIn(StandIn),
+}
+
+fn commands_with_a_page() -> PossibleValuesParser {
+    PossibleValuesParser::new(Command::VARIANTS.iter().filter(|name| **name != "stand-in"))
 }
 
 /// `plan`.
@@ -142,7 +161,7 @@ pub struct PlanArgs {
     #[arg(long)]
     pub full: bool,
     /// Also write the plan to FILE as JSON, for `apply`
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
     /// Exit with 2 if there are changes
     #[arg(long)]
@@ -180,7 +199,7 @@ pub struct SyncArgs {
     pub format: SyncFormat,
     /// Write metrics to FILE when the run ends, even if it failed, for Prometheus's textfile
     /// collector; a dry run writes none
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub metrics_file: Option<PathBuf>,
 }
 
@@ -198,6 +217,7 @@ pub enum SyncFormat {
 #[derive(Debug, Clone, Args)]
 pub struct ApplyArgs {
     /// A plan that `plan --out` wrote
+    #[arg(value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
     /// Apply the plan even if it exceeds the limits; DIGEST is the plan's own
     #[arg(long, value_name = "DIGEST")]

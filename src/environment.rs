@@ -41,6 +41,65 @@ impl Default for Timeouts {
     }
 }
 
+/// The variables that the program reads apart from those of the configuration's keys, each with its
+/// meaning in Markdown: for the man page and the book.
+pub const VARIABLES: &[(&str, &str)] = &[
+    ("MATRIX_KEYCLOAK_SYNC_CONFIG", "The configuration file, if `--config` is not given."),
+    (
+        "MATRIX_KEYCLOAK_SYNC_COMMAND",
+        "The command that starts this program here. Commands to paste begin with it, instead of \
+         `matrix-keycloak-sync`. Packages and containers set it.",
+    ),
+    (
+        "STATE_DIRECTORY",
+        "The folder of the state file, if `state_file` is not set. systemd sets it.",
+    ),
+    (
+        "XDG_STATE_HOME",
+        "The state file is in its folder `matrix-keycloak-sync`, if neither `state_file` nor \
+         `STATE_DIRECTORY` is set.",
+    ),
+    (
+        "HOME",
+        "The state file is in its folder `.local/state/matrix-keycloak-sync` otherwise, but not for root.",
+    ),
+    ("RUNTIME_DIRECTORY", "The folder of the lock if there is no state file. systemd sets it."),
+    ("XDG_RUNTIME_DIR", "The same, if `RUNTIME_DIRECTORY` is not set."),
+    ("TMPDIR", "A folder of this user in it has the lock otherwise; `/tmp` by default."),
+    (
+        "HTTPS_PROXY",
+        "The proxy for requests by https. `HTTP_PROXY` is for http, `ALL_PROXY` for both.",
+    ),
+    ("NO_PROXY", "Hosts that are reached without the proxy, separated by commas."),
+    ("NO_COLOR", "If it is set, `--color auto` means `never`."),
+    ("NOTIFY_SOCKET", "`watch` reports to systemd here. systemd sets it."),
+    (
+        "WATCHDOG_USEC",
+        "How long `watch` may be silent before systemd restarts it. systemd sets it.",
+    ),
+    (
+        "JOURNAL_STREAM",
+        "If stderr leads to systemd's journal, log entries get fields. systemd sets it.",
+    ),
+];
+
+/// The files that the program reads and writes, each with its meaning in Markdown.
+pub const FILES: &[(&str, &str)] = &[
+    (
+        "/etc/matrix-keycloak-sync/config.toml",
+        "The configuration, if it exists and no other file is named.",
+    ),
+    (
+        "/var/lib/matrix-keycloak-sync/REALM@SERVER.db",
+        "The state file, if root runs the program: who owns which account, and every past run. Key \
+         `state_file`; other users have it below `~/.local/state`.",
+    ),
+    (
+        "/etc/mas-cli/mas-cli.yaml",
+        "The configuration of MAS, for `mas-cli`. Key `writer.mas_cli.config`.",
+    ),
+];
+
 /// All of our environment that a subprocess sees: what programs need, and what a wrapper such as
 /// `docker` needs.
 const NAMES: [&str; 6] = ["PATH", "HOME", "LANG", "TZ", "DOCKER_HOST", "KUBECONFIG"];

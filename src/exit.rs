@@ -2,26 +2,44 @@
 
 use std::process::{ExitCode, Termination};
 
+use strum::VariantArray;
+
 /// How a run of the program ended; the numbers are part of the interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
 #[repr(u8)]
 pub enum Exit {
-    /// In step, or brought in step.
     InStep = 0,
-    /// An error before anything was changed.
     Error = 1,
-    /// `plan --detailed-exitcode`: there are changes.
     Changes = 2,
-    /// A limit refused the plan; nothing was changed.
     Refused = 3,
-    /// Some actions failed, were skipped or not confirmed in time, or a directory was in doubt.
     Incomplete = 4,
-    /// Another run holds the lock.
     Locked = 5,
-    /// The command line is wrong.
     Usage = 64,
-    /// The configuration is wrong.
     Config = 78,
+}
+
+impl Exit {
+    /// Returns what it means, in Markdown: for the help, the man pages and the book.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::InStep => "in step, or brought in step",
+            Self::Error => {
+                "an error before anything was changed, such as a server that did not answer as it should"
+            }
+            Self::Changes => "`plan --detailed-exitcode`: there are changes",
+            Self::Refused => {
+                "refused by a limit, or by a doubt about the whole plan; nothing was changed"
+            }
+            Self::Incomplete => {
+                "incomplete: some actions failed, were skipped, were not confirmed in time or wait for an \
+                 approval; a directory was unverified; or a signal or an error came after the first change"
+            }
+            Self::Locked => "another run holds the lock",
+            Self::Usage => "wrong command line",
+            Self::Config => "wrong configuration",
+        }
+    }
 }
 
 impl Termination for Exit {

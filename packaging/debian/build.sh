@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the Debian package: the program, its man page and completions, and the package around them.
+# Makes the Debian package: the program, its man pages and completions, and the package around them.
 #
 #   packaging/debian/build.sh   prints the package's path on stdout, everything else on stderr
 #
@@ -30,10 +30,14 @@ build_program() {
 
 # cargo-deb looks for files that cargo does not build below this directory, with any target directory.
 generate() {
-    say "==> the man page and the completions"
+    say "==> the man pages and the completions"
     rm -rf target/packaging
     mkdir -p target/packaging/man target/packaging/completions
+    local command
     "$program" man >target/packaging/man/matrix-keycloak-sync.1
+    for command in $("$program" man | sed -n '/^\.SH COMMANDS/,/^\.SH/ s/^\\fB\([a-z]*\)\\fR$/\1/p'); do
+        "$program" man "$command" >"target/packaging/man/matrix-keycloak-sync-$command.1"
+    done
     "$program" completions bash >target/packaging/completions/matrix-keycloak-sync.bash
     "$program" completions zsh >target/packaging/completions/_matrix-keycloak-sync
     "$program" completions fish >target/packaging/completions/matrix-keycloak-sync.fish

@@ -9,6 +9,7 @@ mod explain;
 mod generate;
 mod healthcheck;
 mod history;
+pub mod manual;
 mod plan;
 mod report;
 #[cfg(feature = "demo")]
@@ -24,9 +25,10 @@ pub use config::config;
 pub use demo::demo;
 pub use doctor::doctor;
 pub use explain::explain;
-pub use generate::{completions, man};
+pub use generate::completions;
 pub use healthcheck::healthcheck;
 pub use history::history;
+pub use manual::man;
 pub use plan::plan;
 pub use report::report;
 #[cfg(feature = "demo")]

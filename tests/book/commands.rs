@@ -1,97 +1,30 @@
 //! The command line reference, generated from the command line itself.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use clap::{Command, CommandFactory};
 use matrix_keycloak_sync::cli::Cli;
+use matrix_keycloak_sync::commands::manual::{EXAMPLES, Example, TOPICS};
+use matrix_keycloak_sync::config::ConfigKey;
+use matrix_keycloak_sync::environment::VARIABLES;
 use matrix_keycloak_sync::exit::Exit;
+use regex::Regex;
+use strum::VariantArray as _;
 
+use crate::command_lines::command_lines;
+use crate::files::files;
 use crate::generated;
 
 const BEFORE: &str = "\
 # Command line
 
-<!-- Made from src/cli.rs: UPDATE_DOCS=1 cargo test --test book -->
+<!-- Made from src/cli.rs and src/commands/manual/topics.rs: UPDATE_DOCS=1 cargo test --test book -->
 
 Data goes to stdout, logs and progress to stderr. Everything is readable without colour, and progress bars are only shown on
 a terminal.
 
 ";
-
-const EXIT_CODES: &[(Exit, &str)] = &[
-    (Exit::InStep, "in step, or brought in step"),
-    (Exit::Error, "an error before the first change; a server did not answer as it should"),
-    (Exit::Changes, "`plan --detailed-exitcode`: there are changes"),
-    (Exit::Refused, "refused by a limit; nothing was changed"),
-    (
-        Exit::Incomplete,
-        "incomplete: some actions failed, were skipped or not confirmed in time, a directory was unverified, or a signal \
-         or an error came after the first change",
-    ),
-    (Exit::Locked, "another run holds the lock"),
-    (Exit::Usage, "wrong command line"),
-    (Exit::Config, "wrong configuration"),
-];
-
-/// More than the help has room for.
-const MORE: &[(&str, &str)] = &[
-    (
-        "plan",
-        "Reads both sides, rechecks every account that would change, and prints what would change and why. It has no writer. \
-         If a `sync` of the plan would be refused, it says so, and still ends with 0.",
-    ),
-    (
-        "sync",
-        "Makes a plan and carries it out if it is within the limits. If the plan is refused, the output has its digest and \
-         the command that applies exactly this plan: `--approve` lifts every limit for one run, and is invalid once the \
-         plan changes.",
-    ),
-    (
-        "apply",
-        "For plans that an administrator has read first. A saved plan is no approval: the limits apply. Accounts that have \
-         changed since then are skipped and reported, which is not an error.",
-    ),
-    ("watch", "See [Staying in step](watch.md)."),
-    ("explain", "Every fact about one user with its server, and the rule that decides."),
-    (
-        "report",
-        "An access review that always agrees with `plan`. See [Who has access](access-review.md).",
-    ),
-    (
-        "doctor",
-        "For each problem: what to change, and where. Run it first, and whenever something is wrong.",
-    ),
-    (
-        "config",
-        "`init` asks for addresses, credentials and the group on a terminal, and tries each answer out. Secrets go to files of their own next to \
-         the configuration, all with mode 0600, and nothing is overwritten. `show` prints TOML with the origin of each value as a comment: the file, a variable, or the default. `check` ends with \
-         78 if something is wrong, as every command does, and with 0 if not.",
-    ),
-    (
-        "healthcheck",
-        "For the health check of a container: it asks `/healthz` at `watch.listen`, and ends with 1 if `watch` does not answer \
-         or is stuck.",
-    ),
-    (
-        "history",
-        "The runs in the state file with their counts, or every action of one run. A run that was refused says why.",
-    ),
-    (
-        "undo",
-        "A plan like any other, shown first and within the limits. On a terminal it asks before it disables current members, and \
-         before it changes anything. Rooms and e-mail addresses lost by a deactivation \
-         do not come back.",
-    ),
-    (
-        "demo",
-        "It needs nothing else. With `--serve` the stand-ins stay up, and it prints a configuration to try commands with.",
-    ),
-    (
-        "completions",
-        "For example `matrix-keycloak-sync completions bash > /etc/bash_completion.d/matrix-keycloak-sync`.",
-    ),
-    ("man", "For example `matrix-keycloak-sync man | man -l -`."),
-];
 
 #[test]
 fn the_command_line_reference_is_what_the_code_says() {
@@ -100,8 +33,14 @@ fn the_command_line_reference_is_what_the_code_says() {
     let mut page = BEFORE.to_owned();
     let _ = writeln!(page, "```text\n{}\n```", plain(&whole.render_long_help().to_string()));
     page += "\n## Exit codes\n\n| code | meaning |\n| --- | --- |\n";
-    for (exit, meaning) in EXIT_CODES {
-        let _ = writeln!(page, "| {} | {meaning} |", *exit as u8);
+    for exit in Exit::VARIANTS {
+        let _ = writeln!(page, "| {} | {} |", *exit as u8, exit.meaning());
+    }
+    page += "\n## Environment variables\n\n\
+             Those of the [configuration](configuration.md) stand with its keys. The program also reads these:\n\n\
+             | variable | meaning |\n| --- | --- |\n";
+    for (name, meaning) in VARIABLES {
+        let _ = writeln!(page, "| `{name}` | {meaning} |");
     }
     for command in whole
         .get_subcommands()
@@ -109,12 +48,19 @@ fn the_command_line_reference_is_what_the_code_says() {
     {
         let name = command.get_name();
         let _ = write!(page, "\n## `{name}`\n\n");
-        if let Some((_, more)) = MORE.iter().find(|(of, _)| *of == name) {
-            let _ = write!(page, "{more}\n\n");
-        }
+        let topic = TOPICS.iter().find(|topic| topic.command == name);
+        let topic = topic.expect("every command is a topic of the manual");
+        let _ = write!(page, "{}\n\n", topic.description);
         let _ = writeln!(page, "```text\n{}\n```", own_help(command));
+        page += &examples(topic.examples);
     }
     generated::check("commands.md", &page);
+}
+
+/// The examples of a command, each line with its purpose as a comment.
+fn examples(examples: &[Example]) -> String {
+    let lines = examples.iter().map(|example| format!("{}    # {}\n", example.line, example.what));
+    format!("\n```sh\n{}```\n", lines.collect::<String>())
 }
 
 /// The help of a command without the options that every command takes.
@@ -132,4 +78,35 @@ fn own_help(command: &Command) -> String {
 fn plain(help: &str) -> String {
     let lines: Vec<_> = help.lines().map(str::trim_end).collect();
     lines.join("\n").trim_end().to_owned()
+}
+
+#[test]
+fn every_example_of_the_manual_is_a_valid_command_line() {
+    let all = TOPICS.iter().flat_map(|topic| topic.examples).chain(EXAMPLES);
+    for Example { line, .. } in all {
+        let commands = command_lines(line);
+        assert_eq!(commands.len(), 1, "{line}");
+        for words in commands {
+            let parsed = Cli::command().try_get_matches_from(&words);
+            assert!(parsed.is_ok(), "{line}: {parsed:?}");
+        }
+    }
+}
+
+#[test]
+fn every_variable_that_the_code_reads_is_in_the_manual() {
+    let read = Regex::new(r#"(?:env|given|var_os)\)?\("([A-Z][A-Z_]+)"\)"#).expect("an expression");
+    let is_stand_in = |path: &Path| path.ends_with("standins") || path.ends_with("tests.rs");
+    let of_keys: Vec<_> = ConfigKey::all().filter_map(|key| key.variable).collect();
+    let mut found = 0;
+    for file in files(Path::new("src"), &is_stand_in) {
+        let text = std::fs::read_to_string(&file).expect("a readable file");
+        for [name] in read.captures_iter(&text).map(|found| found.extract().1) {
+            // What a subprocess needs is not for the program itself.
+            let is_listed = VARIABLES.iter().any(|(variable, _)| *variable == name);
+            assert!(is_listed || of_keys.contains(&name) || name == "PATH", "{name}: {file:?}");
+            found += 1;
+        }
+    }
+    assert!(found > 15, "{found}");
 }

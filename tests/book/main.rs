@@ -5,6 +5,7 @@
 //! - `docs/troubleshooting.md` is written by hand, and has every message of the code and no other.
 //! - Links between Markdown files have a target, on a forge and in the book.
 
+mod command_lines;
 mod commands;
 mod configuration;
 #[path = "../code/files.rs"]
