@@ -58,7 +58,12 @@ work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/$name"
 cp "$target/release/matrix-keycloak-sync" README.md CHANGELOG.md LICENSE SECURITY.md config.example.toml "$work/$name/"
-cp -r docs target/packaging/man target/packaging/completions packaging/debian/units "$work/$name/"
+cp -r docs target/packaging/man target/packaging/completions "$work/$name/"
+# At the paths that the pages name. What only builds a release or an image takes the sources.
+mkdir -p "$work/$name/packaging/debian"
+cp -r packaging/monitoring packaging/kubernetes packaging/helm "$work/$name/packaging/"
+cp -r packaging/debian/{units,examples,run-as-service,config.toml,matrix-keycloak-sync-run.8} "$work/$name/packaging/debian/"
+packaging/references.sh "$work/$name" packaging/{check,release,shells}.sh packaging/container packaging/debian/{build,check}.sh
 # Sorted names, one timestamp and no user, so that nothing depends on this machine.
 tar --create --directory "$work" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner \
     --mode='u+rwX,go+rX,go-w' "$name" | gzip --no-name --best >"$out/$name.tar.gz"

@@ -162,26 +162,33 @@ look_at_files() {
     ok "nothing is enabled before it is configured"
     in_root man --warnings=w matrix-keycloak-sync >"$work/man" 2>"$work/man.log" || fail "man: $(cat "$work/man.log")"
     [ ! -s "$work/man.log" ] || fail "man: $(cat "$work/man.log")"
-    grep -q -- --approve "$work/man" || fail "the man page does not say --approve"
-    in_root mandoc -T lint -W error /usr/share/man/man1/matrix-keycloak-sync.1.gz >"$work/mandoc.log" 2>&1 ||
+    grep -q '^EXIT STATUS$' "$work/man" || fail "the man page has no exit codes"
+    in_root man --warnings=w matrix-keycloak-sync-sync >"$work/man" 2>"$work/man.log" || fail "man: $(cat "$work/man.log")"
+    grep -q -- --approve "$work/man" || fail "the man page of sync does not say --approve"
+    in_root sh -c 'mandoc -T lint -W error /usr/share/man/man1/matrix-keycloak-sync*.1.gz' >"$work/mandoc.log" 2>&1 ||
         fail "mandoc: $(cat "$work/mandoc.log")"
-    ok "the man page renders, $(wc -l <"$work/man") lines"
+    ok "the man pages of the program and of its commands render"
+    packaging/references.sh "$root/usr/share/doc/matrix-keycloak-sync" packaging/{check,release,shells}.sh \
+        packaging/{container,debian,helm,kubernetes} packaging/monitoring/check.sh ||
+        fail "the pages refer to what the package does not have"
+    ok "the pages refer only to what the package has, or to the sources"
     completions
 }
 
+# packaging/shells.sh tries the scripts; here they have to be found by the shells.
 completions() {
     in_root bash -c '. /usr/share/bash-completion/bash_completion
         _completion_loader matrix-keycloak-sync
-        COMP_WORDS=(matrix-keycloak-sync expl) COMP_CWORD=1 COMP_LINE="matrix-keycloak-sync expl" COMP_POINT=25
+        COMP_WORDS=(matrix-keycloak-sync undo 12 --dr) COMP_CWORD=3 COMP_LINE="matrix-keycloak-sync undo 12 --dr" COMP_POINT=33
         spec="$(complete -p matrix-keycloak-sync)"
         function="${spec#*-F }"
-        "${function%% *}" matrix-keycloak-sync expl matrix-keycloak-sync
-        [ "${COMPREPLY[*]}" = explain ]' || fail "bash does not complete"
+        "${function%% *}" matrix-keycloak-sync --dr 12
+        [ "${COMPREPLY[*]}" = --dry-run ]' || fail "bash does not complete"
     in_root zsh -c 'autoload -U compinit && compinit -u -D && [ "${_comps[matrix-keycloak-sync]}" = _matrix-keycloak-sync ] &&
         autoload +X _matrix-keycloak-sync' || fail "zsh does not complete"
-    [ "$(in_root fish -c 'complete --do-complete "matrix-keycloak-sync expl"' | cut -f1)" = explain ] ||
+    [ "$(in_root fish -c 'complete --do-complete "matrix-keycloak-sync undo 12 --dr"' | cut -f1)" = --dry-run ] ||
         fail "fish does not complete"
-    ok "bash, zsh and fish complete commands"
+    ok "bash, zsh and fish complete commands and their options"
 }
 
 look_at_units() {
@@ -238,6 +245,8 @@ by_hand() {
     in_root env PATH="/tmp/fakes:/usr/sbin:/usr/bin:/sbin:/bin" matrix-keycloak-sync-run plan >"$root$unit"
     echo "ExecStart=/usr/bin/matrix-keycloak-sync plan" >>"$root$unit"
     exposed_little "$unit"
+    grep -qx Environment=MATRIX_KEYCLOAK_SYNC_COMMAND=matrix-keycloak-sync-run "$root$unit" ||
+        fail "matrix-keycloak-sync-run does not pass on how it is called"
     grep -qx LimitCORE=0 "$root$unit" || fail "matrix-keycloak-sync-run allows core dumps"
     ok "matrix-keycloak-sync-run: $(sed -n 's/^→ //p' "$work/security.log")"
     rm -r "$fakes" "${root:?}$unit"
@@ -335,6 +344,7 @@ run_service() {
 
     cp -p "$root/etc/matrix-keycloak-sync/config.toml" "$work/config.toml"
     configure mas-api
+    refused "$sync"
     in_container systemctl start "$sync" || fail "the service failed: $(journal_of "$sync")"
     ok "$sync brings the demo's accounts in step by the Admin API, under systemd, as a user that is there only meanwhile"
     in_container matrix-keycloak-sync-run plan --detailed-exitcode >"$work/plan" 2>&1 || fail "not in step: $(cat "$work/plan")"
@@ -349,6 +359,28 @@ run_service() {
     mas_cli "$sync"
     textfile "$sync"
     watch
+}
+
+# The command that a refusal prints, by the service and by hand, works as typed.
+refused() {
+    local etc="$root/etc/matrix-keycloak-sync" command printed
+    cp -p "$etc/config.toml" "$work/within.toml"
+    sed -i 's/^max_disable_percent = .*/max_disable = 0/' "$etc/config.toml"
+    if in_container systemctl start "$1" 2>/dev/null; then fail "a plan over the limits is carried out"; fi
+    in_container matrix-keycloak-sync-run sync >"$work/refused" 2>&1 && fail "by hand, a plan over the limits is carried out"
+    command="$(sed -n 's/^ *\(matrix-keycloak-sync.* --approve sha256:[0-9a-f]*\)$/\1/p' "$work/refused")"
+    case "$command" in
+        "matrix-keycloak-sync-run sync --approve sha256:"*) ;;
+        *) fail "the refusal prints: $(cat "$work/refused")" ;;
+    esac
+    printed="$(journal_of "$1")"
+    [[ "$printed" == *"$command"* ]] || fail "the journal does not have the command: $printed"
+    in_container bash -c "$command" >"$work/approved" 2>&1 || fail "$command: $(cat "$work/approved")"
+    in_container matrix-keycloak-sync-run history >"$work/history" 2>&1 || fail "history: $(cat "$work/history")"
+    ok "a refusal prints '${command%:*}:…', which works as typed"
+    cp -p "$work/within.toml" "$etc/config.toml"
+    in_container systemctl stop demo-world
+    configure mas-api
 }
 
 # The drop-in as documented, for both units, with the demo's file instead of MAS's.
