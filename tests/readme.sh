@@ -10,7 +10,7 @@ git clone --quiet . "$clone/project"
 cd "$clone/project"
 unset CARGO_TARGET_DIR
 
-mapfile -t commands < <(sed -n '/^## Try it/,/^## /p' README.md | sed -n '/^```sh/,/^```/p' | sed -n 's/^\(cargo [^#]*[^# ]\) *#.*/\1/p')
+mapfile -t commands < <(sed -n '/^## Try it/,/^## /p' README.md | sed -n '/^```sh/,/^```$/p' | sed -n 's/^\(cargo [^#]*[^# ]\) *#.*/\1/p')
 [ "${#commands[@]}" -eq 2 ] || {
     echo "the README no longer has two commands" >&2
     exit 1

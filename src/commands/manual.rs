@@ -87,7 +87,7 @@ fn page_of_a_command(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     roff.control("PP", []);
     roff.text(inlines(&format!("Options that every command takes are in `{PROGRAM}`(1).")));
     roff.control("SH", ["EXIT STATUS"]);
-    roff.text(inlines(&format!("The same codes for every command: see `{PROGRAM}`(1).")));
+    roff.text(inlines(&format!("Those of all commands: see `{PROGRAM}`(1).")));
     examples(&mut roff, topic.map_or(&[], |topic| topic.examples));
     see_also(&mut roff, [PROGRAM.to_owned()]);
     roff.to_writer(page)

@@ -41,19 +41,24 @@ fn call(words: &[String]) -> Option<Vec<String>> {
     } else if before.contains(&first.as_str()) {
         // The last one: `sudo -u matrix-keycloak-sync matrix-keycloak-sync plan`.
         let call = words.iter().rposition(is_program)?;
-        let is_an_object = ["build", "apt-get", "up", "stop", "pull", "scale", "logs", "systemctl"];
-        if words[..call].iter().any(|word| is_an_object.contains(&word.as_str())) {
+        let of_another_program = ["install", "build", "create", "mv", "systemctl"];
+        if words[..call].iter().any(|word| of_another_program.contains(&word.as_str())) {
             return None;
         }
         call
     } else {
         return None;
     };
-    let arguments = words[at + 1..].iter().filter(|word| *word != "…" && *word != "--");
-    let digest = |word: &String| {
-        if word.starts_with("sha256:") { A_DIGEST.to_owned() } else { word.clone() }
-    };
-    Some(["matrix-keycloak-sync".to_owned()].into_iter().chain(arguments.map(digest)).collect())
+    let mut call = vec!["matrix-keycloak-sync".to_owned()];
+    for word in words[at + 1..].iter().filter(|word| *word != "--") {
+        let approves = call.last().is_some_and(|last| last == "--approve");
+        match word.as_str() {
+            _ if approves => call.push(A_DIGEST.to_owned()),
+            "…" => {}
+            _ => call.push(word.clone()),
+        }
+    }
+    Some(call)
 }
 
 /// Returns the words of a line without its comment, as a shell divides it.

@@ -13,7 +13,7 @@ keys![
         OneOf(AccountSource::words),
         Is("\"synapse\""),
         "The server that lists the accounts and their state. `\"mas\"` needs `[writer.mas_api]`, \
-         with any writer; [which is right](mas-api.md#who-lists-the-accounts)."
+         with any writer; [which is right](choose.md#who-lists-the-accounts)."
     ),
     PROVIDER = key(
         "accounts.provider",

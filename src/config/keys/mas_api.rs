@@ -34,7 +34,7 @@ keys![
         "writer.mas_api.access_token",
         Secret,
         Nothing,
-        "A [personal access token](mas-api.md#a-personal-access-token-instead) with the scope \
+        "A [personal access token](mas-api-secrets.md#a-personal-access-token-instead) with the scope \
          `urn:mas:admin`, instead of client and secret."
     ),
     CA_FILE = key(

@@ -12,7 +12,7 @@ keys![
         OneOf(WriterKind::words),
         Is("\"mas-cli\""),
         "What changes accounts: the program `mas-cli`, or MAS's Admin API; [which is \
-         right](mas-api.md#which-writer)."
+         right](choose.md#which-writer)."
     ),
     CONFIRM_TIMEOUT = key(
         "writer.confirm_timeout",
