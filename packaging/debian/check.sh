@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian package in a clean root, checks its contents, starts its service under a separate systemd against
-# the demo's servers, and purges it.
+# the demo's servers, and purges it. Then it runs the commands of the pages that install it in other ways.
 #
 #   packaging/debian/check.sh [PACKAGE]   without one, packaging/debian/build.sh builds it
 #
@@ -124,6 +124,57 @@ everything() {
         -o -path ./var/lib/dpkg -o -path ./var/log -o -path ./var/cache -o -path ./var/lib/apt -o -path ./var/lib/systemd \) -prune -o -print |
         grep -vxE '\./etc/(group|gshadow|passwd|shadow|subuid|subgid)-' | LC_ALL=C sort)
     sed 's/^/group: /' "$root/etc/group"
+}
+
+# --- What the pages say ---------------------------------------------------------------------------------------------
+
+# documented PAGE WORDS: the code block that contains the words
+documented() {
+    local block
+    block="$(awk -v words="$2" '/^```sh/ { block = ""; open = 1; next }
+        /^```$/ { if (open && index(block, words)) printf "%s", block; open = 0 }
+        open { block = block $0 "\n" }' "$1")"
+    [ -n "$block" ] || fail "$1 has no block with: $2"
+    printf '%s\n' "$block"
+}
+
+# A clean root has no sudo, and needs none.
+with_sudo() { printf 'PATH="/usr/local/bin:$PATH"\nsudo() { [ "$1" != -u ] || { runuser -u "$2" -- "${@:3}"; return; }; "$@"; }\n%s\n' "$1"; }
+
+# docs/deployments/docker.md, way A: its user, its folders, its secrets. Docker itself is not in this root.
+docker_page() {
+    local page=docs/deployments/docker.md line
+    in_root groupadd docker
+    cp "$work/program" "$root/usr/local/bin/matrix-keycloak-sync"
+    in_root bash -ec "$(with_sudo "$(documented $page useradd | sed '/^cargo/d; /target\/release/d')")" ||
+        fail "$page: the commands for the user and the folders fail"
+    while IFS= read -r line; do
+        printf 'a secret\n' >"$root/tmp/secret"
+        in_root bash -ec "$(with_sudo "$line")"' </tmp/secret' || fail "$page: $line"
+    done < <(documented $page /etc/matrix-keycloak-sync/synapse-token)
+    sed -n '/^```toml$/,/^```$/p;/^\*\*3/q' $page | sed '/^```/d' >"$root/etc/matrix-keycloak-sync/config.toml"
+    in_root bash -ec "$(with_sudo 'sudo -u matrix-keycloak-sync matrix-keycloak-sync config check')" >"$work/docker" 2>&1 ||
+        fail "$page: its configuration with its files: $(cat "$work/docker")"
+    [ "$(in_root stat -c '%a %U' /etc/matrix-keycloak-sync/keycloak-secret)" = "400 matrix-keycloak-sync" ] ||
+        fail "$page: the secret can be read by others"
+    ok "$page: its user reads its configuration and secrets, and no one else reads the secrets"
+    in_root userdel matrix-keycloak-sync
+    in_root rm -r /etc/matrix-keycloak-sync /var/lib/matrix-keycloak-sync /usr/local/bin/matrix-keycloak-sync
+}
+
+# docs/deployments/mas-cli.md, "Without the package", with the program that the package has brought.
+without_package() {
+    local page=docs/deployments/mas-cli.md sources="$root/tmp/sources"
+    mkdir -p "$sources/packaging" "$sources/target/release"
+    cp -r packaging/debian "$sources/packaging/"
+    cp "$work/program" "$sources/target/release/matrix-keycloak-sync"
+    in_root bash -ec "cd /tmp/sources
+        $(with_sudo "$(documented $page run-as-service | sed '/^cargo/d; /daemon-reload/d')")" ||
+        fail "$page: the commands without the package fail"
+    in_root systemd-analyze verify matrix-keycloak-sync.service matrix-keycloak-sync-sync.timer >"$work/verify.log" 2>&1 ||
+        fail "$page: $(cat "$work/verify.log")"
+    in_root test -x /usr/bin/matrix-keycloak-sync-run || fail "$page: no matrix-keycloak-sync-run"
+    ok "$page: without the package the units are as complete"
 }
 
 # --- What the package brings ----------------------------------------------------------------------------------------
@@ -391,12 +442,12 @@ mas_cli() {
     # Servers in their initial state, so that there is something to do again.
     in_container systemctl stop demo-world
     configure mas-cli
-    mkdir -p "$dropin" "$watching" "$root/etc/mas-cli"
+    mkdir -p "$root/etc/mas-cli"
     in_container cp "$mas_config" /etc/mas-cli/mas-cli.yaml
     chmod 600 "$root/etc/mas-cli/mas-cli.yaml"
-    cp "$root/usr/share/doc/matrix-keycloak-sync/examples/mas-cli.conf" "$dropin/"
-    cp "$dropin/mas-cli.conf" "$watching/"
-    in_container systemctl daemon-reload
+    in_container bash -ec "$(with_sudo "$(documented docs/deployments/mas-cli.md mas-cli.conf)")" ||
+        fail "the commands of docs/deployments/mas-cli.md for the drop-in fail"
+    cmp "$dropin/mas-cli.conf" "$watching/mas-cli.conf" || fail "the drop-in is not there for both units"
     in_container systemctl start "$1" || fail "with mas-cli the service failed: $(journal_of "$1")"
     in_container matrix-keycloak-sync-run plan --detailed-exitcode >"$work/plan" 2>&1 || fail "not in step: $(cat "$work/plan")"
     ok "with the drop-in it starts mas-cli (the demo's), and reads a configuration of MAS that is closed to others"
@@ -523,6 +574,10 @@ else
     run_sandboxed
 fi
 step "its end"
+cp "$root/usr/bin/matrix-keycloak-sync" "$work/program"
 purge
+step "the pages, without the package"
+docker_page
+without_package
 for each in "${not_allowed[@]}"; do say "    not checked: $each"; done
 say "==> all passed ($SECONDS s)"
