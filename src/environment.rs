@@ -71,6 +71,12 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "The proxy for requests by https. `HTTP_PROXY` is for http, `ALL_PROXY` for both.",
     ),
     ("NO_PROXY", "Hosts that are reached without the proxy, separated by commas."),
+    (
+        "MATRIX_KEYCLOAK_SYNC_PAGER",
+        "The pager for text that does not fit on the terminal; `cat` or nothing for none.",
+    ),
+    ("PAGER", "The same, if `MATRIX_KEYCLOAK_SYNC_PAGER` is not set; `less` by default."),
+    ("LESS", "Options of `less`; `FRX` if it is not set."),
     ("NO_COLOR", "If it is set, `--color auto` means `never`."),
     ("NOTIFY_SOCKET", "`watch` reports to systemd here. systemd sets it."),
     (

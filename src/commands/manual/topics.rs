@@ -70,7 +70,7 @@ command that applies exactly this plan: `--approve` lifts every limit for one ru
             example("Bring both sides in step", "matrix-keycloak-sync sync"),
             example(
                 "Apply a plan that was refused; the refusal prints the whole line",
-                "matrix-keycloak-sync sync --approve sha256:DIGEST",
+                "matrix-keycloak-sync sync --approve 1a2b3c4d",
             ),
             example(
                 "Write figures for Prometheus's textfile collector",
@@ -87,7 +87,7 @@ since then are skipped and reported, which is not an error.",
             example("Apply a saved plan", "matrix-keycloak-sync apply plan.json"),
             example(
                 "Apply it although it exceeds the limits; the refusal prints the whole line",
-                "matrix-keycloak-sync apply plan.json --approve sha256:DIGEST",
+                "matrix-keycloak-sync apply plan.json --approve 1a2b3c4d",
             ),
         ],
     },
