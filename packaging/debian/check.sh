@@ -421,7 +421,7 @@ refused() {
     sed -i 's/^max_disable_percent = .*/max_disable = 0/' "$etc/config.toml"
     if in_container systemctl start "$1" 2>/dev/null; then fail "a plan over the limits is carried out"; fi
     in_container matrix-keycloak-sync-run sync >"$work/refused" 2>&1 && fail "by hand, a plan over the limits is carried out"
-    command="$(sed -n 's/^ *\(matrix-keycloak-sync.* --approve [0-9a-f]*\)$/\1/p' "$work/refused" | tail -n 1)"
+    command="$(sed -n 's/^ *\(matrix-keycloak-sync.* --approve [^ ]*\)$/\1/p' "$work/refused" | tail -n 1)"
     case "$command" in
         "matrix-keycloak-sync-run sync --approve "*) ;;
         *) fail "the refusal prints: $(cat "$work/refused")" ;;
