@@ -336,16 +336,16 @@ value() { sed -n "/^\[$1\]/,/^\[/ s/^$2 = \"\(.*\)\".*/\1/p" "$work/demo.toml" |
 
 # The demo's servers for the service, and a configuration for them: secrets as credentials.
 configure() {
-    local tries path etc="$root/etc/matrix-keycloak-sync"
-    rm -f "$root/root/demo"
-    in_container systemd-run --quiet --unit=demo-world --property=StandardOutput=file:/root/demo \
+    local tries config etc="$root/etc/matrix-keycloak-sync"
+    rm -f "$root/root/demo.txt"
+    in_container systemd-run --quiet --unit=demo-world --property=StandardOutput=file:/root/demo.txt \
         --property=KillSignal=SIGINT matrix-keycloak-sync demo --serve
     for ((tries = 0; tries < 100; tries++)); do
-        path="$(in_container sed -n 's|^  \(/.*/config.toml\)$|\1|p' /root/demo 2>/dev/null || true)"
-        if [ -n "$path" ]; then break; fi
+        config="$(in_container sed -n 's/^.* --config \([^ ]*\) doctor$/\1/p' /root/demo.txt 2>/dev/null || true)"
+        if [ -n "$config" ]; then break; fi
         sleep 0.2
     done
-    in_container cat "$path" >"$work/demo.toml"
+    in_container cat "$config" >"$work/demo.toml"
     (umask 077
         value keycloak client_secret >"$etc/credentials/keycloak"
         value synapse admin_token >"$etc/credentials/synapse"
@@ -525,7 +525,7 @@ run_sandboxed() {
 purge() {
     cp -p "$work/config.toml" "$root/etc/matrix-keycloak-sync/config.toml" 2>/dev/null || true
     in_root apt-get purge -y -q matrix-keycloak-sync >"$work/purge.log" 2>&1 || fail "purge: $(tail -n 20 "$work/purge.log")"
-    rm -f "$root/root/demo"
+    rm -f "$root/root/demo.txt"
     everything >"$work/after"
     diff "$work/before" "$work/after" >"$work/left" || fail "what purging leaves behind: $(cat "$work/left")"
     ok "purging leaves nothing behind: no file, no group, no secret, no state"

@@ -12,15 +12,14 @@ const MARK: &str =
     "<!-- From `matrix-keycloak-sync demo`: UPDATE_DOCS=1 cargo test --test book -->";
 
 #[test]
-fn the_picture_in_the_readme_is_the_plan_of_the_demo() {
+fn the_picture_in_the_readme_is_what_the_demo_prints() {
     let demo = Command::new(env!("CARGO_BIN_EXE_matrix-keycloak-sync"))
         .args(["--color", "never", "demo"])
         .output()
         .expect("the program");
     let printed = String::from_utf8(demo.stdout).expect("UTF-8");
     let begin = printed.find("$ matrix-keycloak-sync plan").expect("a plan");
-    // What to do next has the path of a file that is gone when the demo has ended.
-    let end = printed[begin..].find("\nWhat to do next").expect("the end of the plan");
+    let end = printed[begin..].find("\nNext, try").expect("the end of the demo");
     let picture = without_what_differs(printed[begin..begin + end].trim_end());
     let lines = picture.lines().count();
     assert!(lines <= MOST_LINES, "{lines} lines");

@@ -135,22 +135,25 @@ impl Demo {
             .spawn()
             .expect("the program");
         let begin = Instant::now();
-        let text = loop {
+        let path = loop {
             let text = fs::read_to_string(&output).expect("a readable file");
-            if text.contains("# Try") {
-                break text;
+            // The end of the first command to try.
+            if let Some((before, _)) = text.split_once(" doctor\n") {
+                let (_, path) = before.rsplit_once(' ').expect("a command");
+                break path.trim_matches('\'').to_owned();
             }
             assert!(begin.elapsed() < Duration::from_mins(1), "the demo does not start: {text}");
             thread::sleep(Duration::from_millis(20));
         };
+        let text = fs::read_to_string(path).expect("the configuration");
         let config: Table = text.parse().expect("TOML");
         let demo = Self { folder, config, process };
-        demo.prepare(&text);
+        demo.prepare();
         demo
     }
 
     /// Writes what a reader has in the current folder and on the PATH.
-    fn prepare(&self, config: &str) {
+    fn prepare(&self) {
         let here = self.folder.path();
         for folder in ["bin", ".zfunc", ".config/fish/completions"] {
             fs::create_dir_all(here.join(folder)).expect("a folder");
@@ -164,9 +167,11 @@ impl Demo {
             fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a writable file");
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("an own file");
         }
-        let port = free_port();
-        let config = format!("{config}\n[watch]\nlisten = \"127.0.0.1:{port}\"\n");
-        write_private(&here.join("config.toml"), &config);
+        let mut config = self.config.clone();
+        let listen = format!("127.0.0.1:{}", free_port());
+        let watch = config.entry("watch").or_insert_with(|| Table::new().into());
+        watch.as_table_mut().expect("a section").insert("listen".to_owned(), listen.into());
+        write_private(&here.join("config.toml"), &config.to_string());
         write_private(
             &here.join("mas-secret"),
             &self.value(&["writer", "mas_api", "client_secret"]),
