@@ -34,7 +34,7 @@ program=${CARGO_TARGET_DIR:-target}/debug/matrix-keycloak-sync
 "$program" demo --serve >"$scratch/demo" &
 stand_ins=$!
 for _ in $(seq 100); do
-    config=$(sed -n 's/^ .*matrix-keycloak-sync --config \(.*\) plan$/\1/p' "$scratch/demo")
+    config=$(sed -n 's/^.* --config \([^ ]*\) plan$/\1/p' "$scratch/demo")
     if [[ -n $config ]]; then break; fi
     sleep 0.1
 done

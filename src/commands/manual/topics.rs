@@ -119,7 +119,10 @@ that a user who leaves the group is locked out within seconds. SIGHUP makes it r
 Prints an access review that always agrees with `plan`: every account with its user, its state, the verdict and the reason.",
         examples: &[
             example("Read it on a terminal", "matrix-keycloak-sync report"),
-            example("Open it as a spreadsheet", "matrix-keycloak-sync report --format csv > report.csv"),
+            example(
+                "Open it as a spreadsheet",
+                "matrix-keycloak-sync report --format csv > report.csv",
+            ),
         ],
     },
     Topic {
