@@ -31,14 +31,6 @@ fn after_help() -> String {
 Try it without any servers: matrix-keycloak-sync demo"
 }
 
-const REPORT_HELP: &str = "\
-Like plan, it reads everything and changes nothing. The exit code is 0 for any verdict.
-
-Examples:
-  matrix-keycloak-sync report --format csv > access-review.csv
-  matrix-keycloak-sync report --format html > access-review.html
-  matrix-keycloak-sync report --format json | jq '.rows[] | select(.administrator)'";
-
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(name = "matrix-keycloak-sync", version, about = ABOUT, after_help = after_help(), max_term_width = 100)]
@@ -112,7 +104,6 @@ pub enum Command {
     /// Show every fact about one user or account, and the rule that decides
     Explain(ExplainArgs),
     /// Show every account with its user, its state, the verdict and the reason: an access review
-    #[command(after_help = REPORT_HELP)]
     Report(ReportArgs),
     /// Check settings, servers, versions, credentials and permissions, and show how to fix problems
     Doctor(DoctorArgs),

@@ -6,7 +6,7 @@ use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::status as output;
-use crate::plan::Digest;
+use crate::plan::{ApprovedDigest, Digest};
 use crate::session::{command_to_go_on, print};
 use crate::signals::Status;
 
@@ -16,9 +16,10 @@ pub async fn status(global: &Global, surroundings: &Surroundings) -> Result<Exit
     let status: Status = serde_json::from_str(&answer.text)
         .map_err(|source| Failure::NoStatus { address: answer.address, source })?;
     // The command has to work here, which may be another installation than that of `watch`.
-    let command = status.decision.as_ref().map(|decision| {
-        let digest = Digest::from(decision.digest.clone());
-        digest.shorten(&command_to_go_on(global, "sync", &digest))
+    let command = status.decision.as_ref().and_then(|decision| {
+        // Something else may listen there.
+        decision.digest.parse::<ApprovedDigest>().ok()?;
+        Some(command_to_go_on(global, "sync", &Digest::from(decision.digest.clone())))
     });
     print(&output::status(&status, command.as_deref()))?;
     Ok(if status.ready { Exit::InStep } else { Exit::Error })

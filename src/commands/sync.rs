@@ -34,9 +34,9 @@ pub async fn sync(
     }
     let begin = Instant::now();
     let ended = match Writing::begin(global, surroundings) {
-        Err(failure) => counted(Err(failure), begin),
+        Err(failure) => measured(Err(failure), begin),
         Ok(run) => {
-            let ended = counted(carry_out(&run, global, args).await, begin);
+            let ended = measured(carry_out(&run, global, args).await, begin);
             run.report_end(ended.as_ref().err(), surroundings.timeouts).await;
             ended
         }
@@ -48,7 +48,7 @@ pub async fn sync(
 }
 
 /// Records the end of a run in the metrics.
-fn counted(ended: Result<Exit, Failure>, begin: Instant) -> Result<Exit, Failure> {
+fn measured(ended: Result<Exit, Failure>, begin: Instant) -> Result<Exit, Failure> {
     metrics().run_ended(RunKind::Full, run_result(&ended), begin.elapsed());
     ended
 }

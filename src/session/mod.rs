@@ -37,7 +37,7 @@ pub(crate) use self::confirmation::Asking;
 pub(crate) use self::notifications::{RunReport, next_step};
 pub(crate) use self::pager::page;
 pub(crate) use self::pipeline::{Aim, Decision};
-pub(crate) use self::print::{PrintError, print, print_with, tell, tell_the_end};
+pub(crate) use self::print::{PrintError, print, print_with, say, tell, tell_the_end};
 pub(crate) use self::warnings::warn_of_doubts;
 pub(crate) use self::writing::Writing;
 

@@ -17,11 +17,14 @@ const PIECE: usize = 64 * 1024;
 /// own, which `log` writes.
 pub(crate) fn tell(global: &Global, text: &str, log: impl FnOnce()) {
     match global.log_format {
-        LogFormat::Text => {
-            let _ = anstream::stderr().write_all(text.as_bytes());
-        }
+        LogFormat::Text => say(text),
         LogFormat::Json => log(),
     }
+}
+
+/// Prints to the person at the terminal that stderr is.
+pub(crate) fn say(text: &str) {
+    let _ = anstream::stderr().write_all(text.as_bytes());
 }
 
 /// Prints data to stdout. A closed pipe (`| head`) is not an error.

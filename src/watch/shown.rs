@@ -59,7 +59,7 @@ impl Watcher<'_> {
         self.board.set_decision(Some(PendingDecision {
             actions: plan.to_apply().count(),
             digest: digest.to_string(),
-            command: digest.shorten(command).into(),
+            command: command.into(),
             refused_by: refusals.iter().map(Refusal::kind).collect(),
             reasons: refusals.iter().map(|refusal| refusal.to_string().into()).collect(),
         }));
@@ -113,7 +113,7 @@ fn pending(waiting: &Waiting) -> PendingDecision {
     PendingDecision {
         actions: waiting.count,
         digest: waiting.digest.to_string(),
-        command: waiting.digest.shorten(&waiting.command).into(),
+        command: waiting.command.as_str().into(),
         refused_by: Vec::new(),
         reasons: waiting.reasons.iter().map(|reason| ServerText::from(reason.as_str())).collect(),
     }

@@ -27,9 +27,7 @@ use crate::phrases::counted;
 use crate::plan::{Refusal, RunCommand, RunResult};
 use crate::readers::Reading;
 use crate::session::Writing;
-use crate::signals::{
-    self, Health, News, Notices, ServiceManager, StatusBoard, Unsent, run_hook,
-};
+use crate::signals::{self, Health, News, Notices, ServiceManager, StatusBoard, Unsent, run_hook};
 use crate::watch::{Due, Schedule, Window};
 
 /// The name of the command in the history.
@@ -243,13 +241,13 @@ impl<'g> Watcher<'g> {
                 "refused, nothing was changed: {}; check it with `plan`, and if it is right: {} (SIGHUP then starts a \
                  full run at once)",
                 in_words(&refusals),
-                digest.shorten(&command)
+                command
             ),
             Effect::LogWaiting { digest, count, command } => warn!(
                 %digest,
                 "{} for an approval; check the plan with `plan`, and if it is right: {}",
                 counted(count, "account waits", "accounts wait"),
-                digest.shorten(&command)
+                command
             ),
             Effect::RunHook(call) => self.run_hook(call, kind),
         }

@@ -25,9 +25,10 @@ const CALL: &str = r#"
 case " $* " in
     *" watch "*) exec timeout --preserve-status --signal=TERM 3 "$PROGRAM" "$@" ;;
     *" --serve "*) exec timeout --preserve-status --signal=INT 3 "$PROGRAM" "$@" ;;
-    " healthcheck ")
+    *" config init "*) exit 0 ;;           # asks at a terminal
+    " healthcheck " | " status ")
         timeout 30 "$PROGRAM" watch & watch=$!
-        for tries in 1 2 3 4 5 6 7 8 9; do "$PROGRAM" healthcheck && break; sleep 0.3; done
+        for tries in 1 2 3 4 5 6 7 8 9; do "$PROGRAM" "$1" && break; sleep 0.5; done
         kill "$watch"
         wait "$watch" || true
         exit "$((tries == 9))" ;;

@@ -501,7 +501,7 @@ impl Program {
     /// Starts it on a terminal of its own, as the only program there. The terminal is closed when
     /// what is returned is dropped.
     pub(crate) fn start_on_terminal(self, arguments: &str) -> (Child, std::fs::File) {
-        let (terminal, tty) = terminal();
+        let (terminal, tty) = terminal(USUAL_COLUMNS);
         let to = || Stdio::from(tty.try_clone().expect("a descriptor"));
         let mut command = Command::new("setsid");
         command.env_clear().args(["--ctty", PROGRAM]).args(arguments.split_whitespace());

@@ -11,7 +11,7 @@ use crate::config::is_path;
 use crate::error_chain::in_one_line;
 use crate::failure::Failure;
 use crate::files;
-use crate::session::tell;
+use crate::session::say;
 
 /// What Ctrl-C, Ctrl-D and the two erasing keys send.
 const INTERRUPT: u8 = 3;
@@ -46,7 +46,7 @@ impl Terminal {
     /// Prints a line.
     #[expect(clippy::unused_self, reason = "only someone at a terminal reads it")]
     pub(super) fn say(&self, line: &str) {
-        tell(&format!("{line}\n"));
+        say(&format!("{line}\n"));
     }
 
     /// Prints what a check has found.
@@ -100,7 +100,7 @@ impl Terminal {
         loop {
             let prompt = format!("{what}, or the path of a file with it (not shown){kept}: ");
             let answer = hidden_line(&prompt);
-            tell("\n");
+            say("\n");
             let answer = answer?;
             match (answer.is_empty(), before) {
                 (true, Some(before)) => return Ok(before.clone()),
@@ -119,7 +119,7 @@ impl Terminal {
 
     #[expect(clippy::unused_self, reason = "only someone at a terminal answers")]
     fn line(&self, prompt: &str) -> Result<String, Failure> {
-        tell(prompt);
+        say(prompt);
         let mut line = String::new();
         match io::stdin().lock().read_line(&mut line) {
             Ok(count) if count > 0 => Ok(line.trim().to_owned()),
@@ -162,7 +162,7 @@ fn hidden_line(prompt: &str) -> Result<String, Failure> {
     tcsetattr(io::stdin(), OptionalActions::Now, &hidden)
         .map_err(|error| unreadable(error.into()))?;
     // Only now: an answer that is pasted at once must not be shown either.
-    tell(prompt);
+    say(prompt);
     let mut line = Vec::new();
     for byte in io::stdin().lock().bytes() {
         match byte.map_err(unreadable)? {

@@ -121,7 +121,15 @@ Prints an access review that always agrees with `plan`: every account with its u
             example("Read it on a terminal", "matrix-keycloak-sync report"),
             example(
                 "Open it as a spreadsheet",
-                "matrix-keycloak-sync report --format csv > report.csv",
+                "matrix-keycloak-sync report --format csv > access-review.csv",
+            ),
+            example(
+                "One page with a filter, for an auditor",
+                "matrix-keycloak-sync report --format html > access-review.html",
+            ),
+            example(
+                "List the administrators",
+                "matrix-keycloak-sync report --format json | jq '.rows[] | select(.administrator)'",
             ),
         ],
     },
@@ -138,15 +146,24 @@ wrong.",
     Topic {
         command: "config",
         description: "\
-`show` prints TOML with the origin of each value as a comment: the file, a variable, or the default. `check` ends with 78 if \
+`init` asks for addresses, credentials and the group on a terminal, and tries each answer out. Secrets go to files of their \
+own next to the configuration, all with mode 0600, and nothing is overwritten. `show` prints TOML with the origin of each value as a comment: the file, a variable, or the default. `check` ends with 78 if \
 something is wrong, as every command does, and with 0 if not.",
         examples: &[
+            example("Write a configuration", "matrix-keycloak-sync config init"),
             example("Show the effective values", "matrix-keycloak-sync config show"),
             example(
                 "Check a file before it is used",
                 "matrix-keycloak-sync --config config.toml config check",
             ),
         ],
+    },
+    Topic {
+        command: "status",
+        description: "\
+Asks a running `watch` at `watch.listen` for a summary: its state, the last and the next full run, what waits for a decision, \
+and the command for it. It ends with 1 if `watch` is not ready or does not answer.",
+        examples: &[example("See how watch stands", "matrix-keycloak-sync status")],
     },
     Topic {
         command: "healthcheck",
@@ -181,8 +198,8 @@ and before it changes anything. Rooms and e-mail addresses lost by a deactivatio
     Topic {
         command: "demo",
         description: "\
-Needs nothing else: stand-ins play all servers. With `--serve` they stay up, and it prints a configuration to try commands \
-with.",
+Needs nothing else: stand-ins play all servers. `--serve` is a playground: a page on which users join, leave, are renamed or \
+locked, and the commands to try.",
         examples: &[
             example("See a plan, three runs and a refusal", "matrix-keycloak-sync demo"),
             example("Keep the stand-ins running", "matrix-keycloak-sync demo --serve"),
