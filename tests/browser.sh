@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The status page of `watch` in a real browser without a window: its text, what must not be in it, landmarks,
-# labels and contrast; light and dark, narrow and wide.
+# The status page of `watch`, the plan and the report as pages, and the playground, in a real browser without a window:
+# text, what must not be in it, landmarks, labels and contrast; light and dark, narrow and wide.
 #
 #   tests/browser.sh [ARGUMENT…]   arguments go to the test binary
 #
@@ -16,4 +16,4 @@ if ! command -v chromium >/dev/null; then
     as_root apt-get update -qq
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium
 fi
-cargo test --locked --test cli -- --ignored status_page:: "$@"
+cargo test --locked --test cli -- --ignored pages:: "$@"

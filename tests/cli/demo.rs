@@ -9,13 +9,13 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::harness::{PROGRAM, bare};
 
 /// A running `demo --serve`, ended by Ctrl-C.
-struct Playground {
+pub(crate) struct Playground {
     child: Child,
     introduction: String,
 }
 
 impl Playground {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let mut command = Command::new(PROGRAM);
         command.args(["demo", "--serve"]).env_clear().env("PATH", "/usr/bin:/bin");
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary is there");
@@ -55,7 +55,7 @@ impl Playground {
         (answer.status().as_u16(), answer.text().await.expect("UTF-8"))
     }
 
-    async fn page(&self) -> String {
+    pub(crate) async fn page(&self) -> String {
         let answer = reqwest::get(self.url()).await.expect("it answers");
         let policy = answer.headers()["content-security-policy"].to_str().expect("ASCII");
         assert!(policy.starts_with("default-src 'none'"), "{policy}");

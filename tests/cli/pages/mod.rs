@@ -1,13 +1,15 @@
-//! The status page in a real browser. `tests/browser.sh` installs Chromium and runs these tests; they are
+//! Pages in a real browser: status, plan, report. `tests/browser.sh` installs Chromium and runs these tests; they are
 //! ignored otherwise.
 
 use std::path::Path;
 use std::process::Command;
 
 use matrix_keycloak_sync::model::Server;
-use matrix_keycloak_sync::standins::{RunningWorld, World};
+use matrix_keycloak_sync::standins::{NewUser, RunningWorld, World};
+use regex::Regex;
 use serde_json::Value;
 
+use crate::demo::Playground;
 use crate::harness::{NO_LIMITS, group, own_error, program, started, write};
 use crate::watch::watching::{self, QUICK, Watching, until_so};
 
@@ -46,6 +48,15 @@ fn dump(mut browser: Command, address: &str) -> (String, String) {
     (text(&output.stdout), text(&output.stderr))
 }
 
+/// Opens a page that stands alone, with its own policy.
+fn opened_as_file(world: &RunningWorld, page: &str) -> String {
+    let path = write(world, "page.html", page);
+    let address = format!("file://{}", path.display());
+    let (dom, log) = dump(browser(world.directory(), Scheme::Light), &address);
+    assert!(!log.contains(COMPLAINT), "{log}");
+    dom
+}
+
 /// Opens the page as it is served: with its headers, and without a script of ours.
 fn opened(world: &RunningWorld, watching: &Watching) -> String {
     let address = format!("http://{}/", watching.address());
@@ -57,7 +68,10 @@ fn opened(world: &RunningWorld, watching: &Watching) -> String {
 /// Checks a copy of the page, because its headers allow no script. It is in a frame of this width,
 /// because a window cannot be as narrow as a telephone.
 fn audited(world: &RunningWorld, page: &str, width: u32, scheme: Scheme) -> Value {
-    let copy = page.replace("</body>", &format!("<script>{AUDIT}</script></body>"));
+    let policy =
+        Regex::new("<meta http-equiv=\"Content-Security-Policy\"[^>]*>").expect("a pattern");
+    let copy =
+        policy.replace(page, "").replace("</body>", &format!("<script>{AUDIT}</script></body>"));
     let copy = copy.replace('&', "&amp;").replace('"', "&quot;");
     let outside = format!(
         "<!doctype html><meta charset=utf-8><meta name=color-scheme content='light dark'>\
@@ -73,16 +87,21 @@ fn audited(world: &RunningWorld, page: &str, width: u32, scheme: Scheme) -> Valu
     serde_json::from_str(&found.replace("&lt;", "<").replace("&gt;", ">")).expect(found)
 }
 
-/// Checks the page light and dark, narrow and wide.
+/// Checks the status page.
 async fn is_accessible(world: &RunningWorld, watching: &Watching, lines: u64) {
     let (_, page) = watching.ask("/").await.expect("a page");
+    page_is_accessible(world, &page, lines);
+}
+
+/// Checks a page light and dark, narrow and wide.
+fn page_is_accessible(world: &RunningWorld, page: &str, lines: u64) {
     for (width, scheme) in [
         (NARROW, Scheme::Light),
         (NARROW, Scheme::Dark),
         (WIDE, Scheme::Light),
         (WIDE, Scheme::Dark),
     ] {
-        let found = audited(world, &page, width, scheme);
+        let found = audited(world, page, width, scheme);
         assert_eq!(found["problems"], Value::Array(Vec::new()), "{found}");
         assert_eq!((&found["width"], &found["loaded"]), (&width.into(), &0.into()), "{found}");
         assert_eq!(found["is_dark"], matches!(scheme, Scheme::Dark), "{found}");
@@ -159,4 +178,36 @@ async fn page_of_a_failed_run_shows_the_text_of_a_server_as_text() {
     assert!(dom.contains("<title>Failed – example.org</title>"), "{dom}");
     assert!(dom.contains("&lt;img src=x") && !dom.contains('\u{202e}'), "{dom}");
     is_accessible(&world, &watching, 0).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: tests/browser.sh"]
+async fn plan_and_report_are_accessible_in_a_browser() {
+    const MARKUP: &str = "<img src=x onerror=document.title='gone'>";
+    let user = NewUser::new("dave").named(MARKUP, "Doe").email("dave@example.org");
+    let world = group().member("alice").account("alice").with_user(user).account("dave");
+    let world = started(world.account("ghost").bot_account("help")).await;
+    for (command, texts) in [
+        ("plan", ["Plan for example.org", "Deactivation is for good", "needs an approval: "]),
+        (
+            "report",
+            ["Access review of example.org", "would be disabled", "a bot or support account"],
+        ),
+    ] {
+        let page = program(&world).run(&format!("{command} --format html")).exits(0).stdout;
+        let dom = opened_as_file(&world, &page);
+        for text in texts {
+            assert!(dom.contains(text), "no {text:?} in {dom}");
+        }
+        assert!(dom.contains("&lt;img src=x") && !dom.contains("<title>gone"), "{dom}");
+        page_is_accessible(&world, &page, 0);
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: tests/browser.sh"]
+async fn playground_is_accessible_in_a_browser() {
+    let (world, playground) = (started(group()).await, Playground::start());
+    let page = playground.page().await;
+    page_is_accessible(&world, &page, 0);
 }
