@@ -18,6 +18,7 @@ use crate::environment::{Environment, Surroundings};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::http::REQUESTS;
+use crate::output::{Terminal, wrapped};
 use crate::shell::this_program;
 use crate::signals::{LineTime, LogLine, journald_layer};
 #[cfg(feature = "demo")]
@@ -53,7 +54,8 @@ async fn program(arguments: Vec<OsString>) -> Exit {
         Err(failure) => {
             match format {
                 LogFormat::Text => {
-                    let _ = anstream::stderr().write_all(failure.render().as_bytes());
+                    let _ = anstream::stderr()
+                        .write_all(wrapped(&failure.render(), Terminal::of_stderr()).as_bytes());
                 }
                 LogFormat::Json => log_failure(&failure),
             }

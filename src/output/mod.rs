@@ -19,7 +19,7 @@ use std::os::fd::AsFd;
 use anstyle::{AnsiColor, Style};
 use rustix::termios::tcgetwinsize;
 
-pub use page::Page;
+pub use page::{Page, wrapped};
 pub use progress::Progress;
 
 /// Where text is printed.

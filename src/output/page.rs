@@ -73,6 +73,22 @@ impl Page {
     }
 }
 
+/// Wraps an error on a terminal. Lines of a file with a mistake, and the signs below them, stay whole.
+#[must_use]
+pub fn wrapped(text: &str, terminal: Terminal) -> String {
+    let mut page = Page::new(terminal);
+    for line in text.lines() {
+        let after_number = line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit());
+        let is_of_file = after_number.trim_start().starts_with('|') || line.contains("--> ");
+        if is_of_file {
+            page.verbatim(line);
+        } else {
+            page.line(line);
+        }
+    }
+    page.into_text()
+}
+
 /// Lines break at blanks only, so that a word can be copied whole.
 fn options<'o>(width: usize) -> Options<'o> {
     Options::new(width)
@@ -125,6 +141,15 @@ mod tests {
         assert_eq!(fill(page(Some(10))), wrapped);
         let whole = "  one two three four\n  - one two three\nmatrix-keycloak-sync sync\n\n";
         assert_eq!(fill(page(None)), whole);
+    }
+
+    #[test]
+    fn lines_of_a_file_stay_whole_in_an_error() {
+        let error = "error: a b c\n  --> /a/long/path:1:2\n   |\n 1 | url = \"a b c d\"\n   |       ^^^\nhint: d e\n";
+        let narrow = Terminal { width: Some(10), ..Terminal::WHOLE };
+        let expected = "error: a b\n  c\n  --> /a/long/path:1:2\n   |\n 1 | url = \"a b c d\"\n   |       ^^^\nhint: d e\n";
+        assert_eq!(wrapped(error, narrow), expected);
+        assert_eq!(wrapped(error, Terminal::WHOLE), error);
     }
 
     #[test]

@@ -175,10 +175,7 @@ async fn nothing_is_overwritten_and_no_link_is_followed() {
     let file = folder.join("config.toml");
     fs::write(&file, "mine").expect("a writable directory");
     let run = blank(&world).answering(&out(&folder), &[]).exits(1);
-    run.prints(&[
-        "config.toml exists already, and config init never overwrites a file",
-        "--out FILE",
-    ]);
+    run.prints(&["config.toml exists already, and config init never", "--out FILE"]);
     assert_eq!(fs::read_to_string(&file).expect("it is there"), "mine");
     fs::remove_file(&file).expect("it is there");
     std::os::unix::fs::symlink(folder.join("target"), &file).expect("a link");
