@@ -1,6 +1,9 @@
 //! Members and accounts matched by the Keycloak user ID in MAS: renames, namesakes, and accounts
 //! without a link.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use matrix_keycloak_sync::standins::{
     Fault, NewAccount, NewUser, RunningWorld, SeenRequest, World,
 };
@@ -173,16 +176,18 @@ async fn explain_finds_the_account_by_the_new_name_and_the_user_by_the_old_one()
 async fn no_account_is_disabled_if_the_list_lacks_a_recreated_user() {
     let world = started(group().member("alice").account("alice").recreated_member("carol")).await;
     let (before, after) = (world.keycloak.shared(), world.keycloak.shared());
-    world
-        .keycloak
-        .faults()
-        .on("/members")
-        .before(move |_| before.lock().realm("corp").leave("carol", "/matrix-users"));
-    world
-        .keycloak
-        .faults()
-        .on("/members")
-        .after(move |_| after.lock().realm("corp").join("carol", "/matrix-users"));
+    // Pages may be requested at the same time.
+    let open = Arc::new(AtomicUsize::new(0));
+    let still_open = Arc::clone(&open);
+    world.keycloak.faults().on("/members").before(move |_| {
+        open.fetch_add(1, Ordering::SeqCst);
+        before.lock().realm("corp").leave("carol", "/matrix-users");
+    });
+    world.keycloak.faults().on("/members").after(move |_| {
+        if still_open.fetch_sub(1, Ordering::SeqCst) == 1 {
+            after.lock().realm("corp").join("carol", "/matrix-users");
+        }
+    });
     let run = linked(&world, "").run("sync --format json").exits(0);
     assert_eq!(run.kept(), ["carol in_group_at_second_look", "matrix-sync-bot protected"]);
     assert_eq!(world.state_of("carol"), account(false, false));
