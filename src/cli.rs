@@ -289,10 +289,16 @@ pub enum DoctorFormat {
     Json,
 }
 
+/// Parses the number of a run.
+fn run_number(text: &str) -> Result<i64, String> {
+    text.parse().map_err(|_| "expected the number of a run, as `history` lists it".to_owned())
+}
+
 /// `history`.
 #[derive(Debug, Clone, Args)]
 pub struct HistoryArgs {
     /// The number of a run
+    #[arg(value_parser = run_number)]
     pub run: Option<i64>,
     /// Only runs that changed or were to change this account: a localpart or a Matrix user ID
     #[arg(long, value_name = "NAME", conflicts_with = "run")]
@@ -312,6 +318,7 @@ pub struct HistoryArgs {
 #[derive(Debug, Clone, Args)]
 pub struct UndoArgs {
     /// The number of the run, from `history`
+    #[arg(value_parser = run_number)]
     pub run: i64,
     /// Show what would be reversed, without changing anything
     #[arg(long, conflicts_with = "approve")]

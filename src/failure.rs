@@ -202,6 +202,9 @@ impl Failure {
                  KC_ADMIN_USER KC_ADMIN_PASS MATRIX_URL MATRIX_ADMIN_TOKEN MATRIX_SERVER_NAME are enough."
                     .to_owned(),
             ),
+            Self::Config(ConfigError::Unreadable { .. }) => {
+                Some("Name another file with `--config FILE`, or write one with `config init`.".to_owned())
+            }
             Self::Read(error) => Some(error.hint()),
             Self::Writer(error) => Some(error.hint()),
             Self::UnknownAdmins(error) => {

@@ -42,6 +42,7 @@ mod mas_cli_calls;
 mod mas_cli_config;
 mod members;
 mod metrics;
+mod mistakes;
 mod notify;
 mod pages;
 mod patience;
