@@ -169,8 +169,7 @@ pub enum Existence {
     Exists,
     /// No server has one: it may be created.
     Missing,
-    /// MAS has this active user without a link, and the homeserver none: a creation that broke off
-    /// may have left it.
+    /// MAS has this active user without a link: a creation that broke off may have left it.
     WithoutLink(MasUserId),
 }
 

@@ -136,7 +136,9 @@ impl Candidate<'_> {
     fn decide(self, seen: &Evidence) -> Creation {
         let (is_as_listed, to_finish) = match (self.half_made, &seen.account.existence) {
             (Some(account), _) => (seen.account.seen().is_active(), account.mas.id().cloned()),
-            (None, Existence::WithoutLink(id)) => (self.is_begun, Some(id.clone())),
+            (None, Existence::WithoutLink(id)) => {
+                (self.is_begun && seen.account.seen().is_active(), Some(id.clone()))
+            }
             (None, existence) => (*existence == Existence::Missing, None),
         };
         let is_another =

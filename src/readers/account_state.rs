@@ -89,11 +89,13 @@ impl Readers {
         owner: &[KeycloakId],
         provider: Option<&LinkProvider>,
     ) -> Result<AccountDetail, ReadError> {
-        if let Some(synapse) = &self.synapse
-            && let Some(detail) = synapse.detail(user_id).await?
-        {
-            return Ok(detail);
-        }
+        // MAS's worker may have brought it to the homeserver since the list was read.
+        let in_synapse = match &self.synapse {
+            Some(synapse) => synapse.detail(user_id).await?,
+            None => None,
+        };
+        let is_in_synapse = in_synapse.is_some();
+        let detail = in_synapse.unwrap_or_else(|| AccountDetail::new(user_id.clone()));
         let in_mas = match &self.mas {
             Some(mas) => mas.found_by_name(user_id.localpart(), None).await?,
             None => FoundInMas::Nothing,
@@ -102,11 +104,12 @@ impl Readers {
         if let (Some(mas), Some(provider)) = (&self.mas, provider) {
             for id in owner {
                 if mas.has_link(id, provider).await? {
-                    return Ok(AccountDetail::new(user_id.clone()));
+                    return Ok(detail);
                 }
             }
         }
         let existence = match (in_mas, &self.mas, provider) {
+            (FoundInMas::Nothing, ..) if is_in_synapse => Existence::Exists,
             (FoundInMas::Nothing, ..) => Existence::Missing,
             (FoundInMas::User(user), Some(mas), Some(provider))
                 if user.name == *user_id.localpart()
@@ -117,7 +120,7 @@ impl Readers {
             }
             (FoundInMas::User(_) | FoundInMas::Ambiguous, ..) => Existence::Exists,
         };
-        Ok(AccountDetail { existence, ..AccountDetail::new(user_id.clone()) })
+        Ok(AccountDetail { existence, ..detail })
     }
 
     /// Returns the user of MAS that has this ID, if the account is still theirs.

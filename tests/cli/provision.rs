@@ -183,6 +183,22 @@ async fn half_made_account_that_the_homeserver_does_not_know_yet_is_finished() {
 }
 
 #[tokio::test]
+async fn half_made_account_that_the_homeserver_knows_only_after_the_list_is_finished() {
+    let world = half_made_in_mas_alone().await;
+    let synapse = world.synapse.shared();
+    // MAS's worker reaches the homeserver between the lists and the second look.
+    world.synapse.faults().on("/users/@zoe").before(move |_| {
+        let mut synapse = synapse.lock();
+        if synapse.account("zoe").is_none() {
+            synapse.add_account("zoe");
+        }
+    });
+    assert_eq!(sync(&world, BY_BOTH), ["create zoe in_group done"]);
+    let AccountParts { subjects, emails, .. } = world.parts_of("zoe");
+    assert_eq!((subjects, emails), (whole(&world).subjects, whole(&world).emails));
+}
+
+#[tokio::test]
 async fn half_made_account_stays_its_users_after_a_rename() {
     let world = zoes().await;
     let links = || world.mas.admin().faults().at("POST", "/upstream-oauth-links");
