@@ -29,12 +29,24 @@ fn visible_length(before: &str, line: &str) -> usize {
     let Some((name, value)) = line[..code].split_once('=') else {
         return if is_header(&line[..code]) { code } else { 0 };
     };
+    // A line may belong to a list or a table that began before, such as the words of a command.
+    let is_key = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    if !name.trim().chars().all(is_key) || is_open(before) {
+        return 0;
+    }
     let Some(are_visible) = visible_values(name) else { return 0 };
     // Another key, or a string of several lines, may follow.
     let rest = value.trim_start_matches(['=', ' ']);
     let is_plain =
         !rest.contains(['=', '{']) && !value.contains("\"\"\"") && !value.contains("'''");
     if is_plain && are_visible(value) { code } else { name.len() + "= ".len().min(1 + value.len()) }
+}
+
+/// Returns whether a list or an inline table may be open at the end of a text: one without an end.
+fn is_open(before: &str) -> bool {
+    let count = |signs: [char; 2]| before.matches(signs).count();
+    let last = before.rsplit_once(['[', '{']).is_some_and(|(_, rest)| !rest.contains([']', '}']));
+    last || count(['[', '{']) > count([']', '}'])
 }
 
 /// Returns whether a line is the header of a section, perhaps without its brackets.
@@ -68,6 +80,16 @@ mod tests {
 
     fn shown(line: &str, at: usize) -> String {
         visible_part("", line, at).join("|")
+    }
+
+    #[test]
+    fn words_of_a_list_in_lines_of_their_own_are_hidden() {
+        let before = "on_refused = [\"curl\",\n";
+        let shown = |line: &str| visible_part(before, line, 1).join("|");
+        assert_eq!(shown("url=https://hook/hunter2"), "|…|");
+        let quoted = " \"url=https://hook/hunter2\" \"y\"]";
+        assert_eq!(shown(quoted), "|…|");
+        assert_eq!(visible_part("", quoted, 1).join("|"), "|…|");
     }
 
     #[test]
