@@ -39,11 +39,19 @@ impl Digest {
 }
 
 impl Digest {
-    /// Returns the first digits, which are enough to approve the plan.
+    /// Returns the first digits, by which people recognise a plan.
     #[must_use]
     pub fn short(&self) -> &str {
         let digits = self.0.strip_prefix("sha256:").unwrap_or(&self.0);
         digits.get(..FEWEST_DIGITS).unwrap_or(digits)
+    }
+
+    /// Returns enough digits that no one can make two plans with the same ones, for a command that
+    /// approves.
+    #[must_use]
+    pub fn approving(&self) -> &str {
+        let digits = self.0.strip_prefix("sha256:").unwrap_or(&self.0);
+        digits.get(..APPROVING_DIGITS).unwrap_or(digits)
     }
 
     /// Returns whether an approval names this digest.
@@ -59,6 +67,8 @@ pub struct ApprovedDigest(String);
 
 /// The minimum number of digits of an approval.
 const FEWEST_DIGITS: usize = 8;
+/// The number of digits in commands that approve: half as many bits are safe from a chosen collision.
+const APPROVING_DIGITS: usize = 32;
 
 impl FromStr for ApprovedDigest {
     type Err = String;

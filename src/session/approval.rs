@@ -62,7 +62,7 @@ impl Order<'_> {
 
 /// Returns the command line that applies this very plan, to paste into a shell.
 pub(crate) fn command_to_go_on(global: &Global, command: &str, digest: &Digest) -> String {
-    command_line(global, &format!("{command} --approve {}", digest.short()))
+    command_line(global, &format!("{command} --approve {}", digest.approving()))
 }
 
 /// Returns a command line that works in this installation.

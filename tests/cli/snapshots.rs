@@ -19,7 +19,7 @@ const VARIABLE: [(&str, &str); 10] = [
         "LISTEN",
     ),
     (r"sha256:[0-9a-f]{8,64}", "sha256:DIGEST"),
-    (r"(--approve |\(digest |this plan is )[0-9a-f]{8}\b", "${1}DIGEST"),
+    (r"(--approve |\(digest |this plan is )[0-9a-f]{8,64}\b", "${1}DIGEST"),
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID"),
     (r"(\buser |users/|user%5D=)01[0-9A-Z]{24}\b", "${1}ULID"),
     (r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "2000-01-01T00:00:00Z"),

@@ -63,9 +63,9 @@ async fn status_of_a_refused_plan_has_the_command_of_this_installation() {
         .run("status")
         .exits(1);
     let line =
-        format!("\n  docker exec sync matrix-keycloak-sync sync --approve {}\n", &digest[7..15]);
+        format!("\n  docker exec sync matrix-keycloak-sync sync --approve {}\n", &digest[7..39]);
     run.prints(&[&line]).matches(&world, "status_refused");
-    let approve = format!("sync --approve {}", &digest[7..15]);
+    let approve = format!("sync --approve {}", &digest[7..39]);
     beside(&world).run(&approve).exits(0);
     watching.signal("HUP");
     let json = status(&watching, "in_step").await;

@@ -176,7 +176,7 @@ Rule
     To disable it, check the whole `plan`, and approve it with
       matrix-keycloak-sync sync --approve {digest}
 ",
-        digest = &digest[7..15]
+        digest = &digest[7..39]
     );
     assert_eq!(whose(&world, program(&world), "old-timer"), expected);
 }
