@@ -18,7 +18,7 @@ use crate::phrases::counted;
 use crate::plan::{Approval, Outcome, Plan};
 use crate::planner::Past;
 use crate::readers::{ReadError, Reading, Refresh};
-use crate::session::{Aim, Session, command_to_go_on, next_step};
+use crate::session::{Aim, Session, command_line, command_to_go_on, next_step};
 use crate::signals::{Coverage, News};
 use crate::watch::{Due, Window};
 
@@ -204,7 +204,11 @@ impl Watcher<'_> {
                 self.writing.refused(COMMAND, plan, &refusals)?;
             }
             let digest = plan.digest();
-            let command = command_to_go_on(self.global, "sync", &digest);
+            // Without a plan that could be approved, no digest stands for one.
+            let command = match plan.advice_without_approval() {
+                Some(_) => command_line(self.global, "plan"),
+                None => command_to_go_on(self.global, "sync", &digest),
+            };
             self.show_refusal(kind, plan, &digest, &refusals, &command);
             if kind == RunKind::Full {
                 let next = next_step(self.global, "sync", &digest);

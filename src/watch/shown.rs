@@ -58,7 +58,10 @@ impl Watcher<'_> {
         self.show_reading(plan);
         self.board.set_decision(Some(PendingDecision {
             actions: plan.to_apply().count(),
-            digest: digest.to_string(),
+            digest: match plan.advice_without_approval() {
+                Some(_) => String::new(),
+                None => digest.to_string(),
+            },
             command: command.into(),
             refused_by: refusals.iter().map(Refusal::kind).collect(),
             reasons: refusals.iter().map(|refusal| refusal.to_string().into()).collect(),

@@ -62,6 +62,20 @@ async fn earlier_actions_count_after_a_restart_if_there_is_a_state_file() {
 }
 
 #[tokio::test]
+async fn without_a_plan_to_approve_no_command_approves() {
+    let world = started(group().members(3, "c").accounts(3, "c").leavers(3, "x")).await;
+    let sections = format!("{QUICK}[limits]\nmax_look = 1\n");
+    let watching = start(&world, by_mas_cli(&world, &sections));
+    assert_eq!(watching.is_not_ready().await, "not ready: a plan was refused\n");
+    watching.has_run("kind=\"full\",result=\"refused\"", 1).await;
+    let (_, page) = watching.ask("/").await.expect("a page");
+    let (_, json) = watching.ask("/status.json").await.expect("a status");
+    for text in [&watching.log(), &page, &json] {
+        assert!(!text.contains("--approve"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn refused_plan_changes_nothing_and_waits_for_an_approval() {
     let world = started(group().members(5, "c").accounts(5, "c")).await;
     let input = world.directory().join("hook.json");
@@ -92,7 +106,7 @@ async fn refused_plan_changes_nothing_and_waits_for_an_approval() {
     assert_eq!((&input["event"], &input["kind"]), (&"refused".into(), &"full".into()));
     assert_eq!(input["refused_by"], json!(["max_disable"]));
     // The log shows the digits that are enough, and the hook gets all.
-    watching.has_logged(&format!("sync --approve {}", &digest["sha256:".len()..][..8]));
+    watching.has_logged(&format!("sync --approve {} ", &digest["sha256:".len()..][..32]));
     assert_eq!(watching.times(&digest), 0, "{}", watching.log());
 
     // A plan refused as a whole is not done piece by piece.
@@ -131,5 +145,5 @@ async fn account_that_waits_for_an_approval_is_reported_by_the_full_run() {
     let text = |field: &Value| field.as_str().unwrap_or_default().to_owned();
     assert_eq!(text(&input["event"]), "needs_approval");
     assert!(text(&input["reasons"][0]).starts_with("ghost: "), "{input}");
-    assert!(text(&input["command"]).ends_with(&text(&input["digest"])[7..15]), "{input}");
+    assert!(text(&input["command"]).ends_with(&text(&input["digest"])[7..39]), "{input}");
 }
