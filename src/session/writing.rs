@@ -31,8 +31,8 @@ pub(crate) struct Writing {
     stop: Stop,
     /// What the run has to report at its end, if it is a command with one run.
     report: RefCell<RunReport>,
-    /// A command with one run holds it to the end; `watch` takes it for each run.
-    _lock: Option<RunLock>,
+    /// A command with one run holds it to its last change; `watch` takes it for each run.
+    lock: RefCell<Option<RunLock>>,
 }
 
 impl Writing {
@@ -42,7 +42,13 @@ impl Writing {
         let writer = session.writer(surroundings)?;
         let lock = session.lock(surroundings)?;
         let stop = Stop::on_signals(Hangup::Stops).map_err(Failure::no_signals)?;
-        Ok(Self { session, writer, stop, report: RefCell::default(), _lock: Some(lock) })
+        Ok(Self {
+            session,
+            writer,
+            stop,
+            report: RefCell::default(),
+            lock: RefCell::new(Some(lock)),
+        })
     }
 
     /// Opens it for `watch`: many runs, each with a lock of its own, and no progress bar.
@@ -54,7 +60,7 @@ impl Writing {
         let mut session = Session::for_writing(global, surroundings)?;
         session.progress = Progress::hidden();
         let writer = session.writer(surroundings)?;
-        Ok(Self { session, writer, stop, report: RefCell::default(), _lock: None })
+        Ok(Self { session, writer, stop, report: RefCell::default(), lock: RefCell::default() })
     }
 
     /// Does work that a signal may end at any time, because nothing was changed yet.
@@ -130,6 +136,8 @@ impl Writing {
 
     /// Reports the end of a command with one run to others, and its failure, if that is news.
     pub(crate) async fn report_end(&self, failure: Option<&Failure>, timeouts: Timeouts) {
+        // No other run has to wait for a command or a room.
+        drop(self.lock.take());
         self.session.report(self.report.take(), failure, timeouts).await;
     }
 

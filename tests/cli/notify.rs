@@ -289,3 +289,16 @@ async fn watch_reports_a_run_that_fails() {
         messages(&world)
     );
 }
+
+#[tokio::test]
+async fn no_run_waits_for_the_command_of_another() {
+    let world = started(the_table()).await;
+    let begun = world.directory().join("begun");
+    let slow = script(&world, "slow", &format!("touch {}; sleep 20", begun.display()));
+    let sections = format!("[notify]\non_done = [{:?}]\n", slow.to_string_lossy());
+    let mut first = program(&world).file(&world, &sections).start("sync");
+    until_so("the command runs", async || begun.exists()).await;
+    program(&world).file(&world, "").run("sync").exits(0);
+    first.kill().expect("it still runs");
+    let _ = first.wait();
+}
