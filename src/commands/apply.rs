@@ -49,7 +49,8 @@ pub async fn apply(
         refusals: &[],
         next: &[],
     };
-    print(&text::plan(&view, Terminal::of_stdout()))?;
+    // Every name is shown before a yes.
+    print(&text::plan(&view, Terminal::of_stdout().whole()))?;
     if !run.check(&order, global, &mut plan)?.is_empty() {
         return Ok(Exit::Refused);
     }

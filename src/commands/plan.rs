@@ -69,7 +69,8 @@ fn next_steps(
     }
     // An approval of unknown administrators could disable them.
     let disables = || plan.of_kind(ActionKind::Disable).next().is_some();
-    if plan.has_changes() && (admins == AdminsOfMas::Known || !disables()) {
+    let is_needed = !is_within_limits || plan.to_approve().next().is_some();
+    if is_needed && plan.has_changes() && (admins == AdminsOfMas::Known || !disables()) {
         let command = command_to_go_on(global, "sync", &plan.digest());
         steps.push(NextStep::new("To apply exactly this plan, above the limits", command));
     }

@@ -96,7 +96,8 @@ async fn carry_out(run: &Writing, global: &Global, args: &SyncArgs) -> Result<Ex
             refusals: &[],
             next: &[],
         };
-        print(&text::plan(&view, Terminal::of_stdout()))?;
+        // Every name is shown before a yes.
+        print(&text::plan(&view, Terminal::of_stdout().whole()))?;
     }
     let refusals = run.check(&order, global, &mut plan)?;
     if !refusals.is_empty() {

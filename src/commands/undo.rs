@@ -91,7 +91,8 @@ fn show(session: &Session, plan: &Plan, state: &State, id: RunId) -> Result<(), 
         refusals: &[],
         next: &[],
     };
-    print(&text::plan(&view, Terminal::of_stdout()))?;
+    // Every name is shown before a yes.
+    print(&text::plan(&view, Terminal::of_stdout().whole()))?;
     let was_deactivated =
         |action: &Action| action.kind == ActionKind::Activate && action.before.deactivated;
     if plan.to_apply().any(was_deactivated) {
