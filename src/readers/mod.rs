@@ -211,9 +211,10 @@ impl Readers {
         let members = async {
             let membership_and_members = async {
                 let membership = self.keycloak.membership(&config.keycloak.members).await?;
+                // First, so that no outage that both lists of members miss can be in this one.
+                let admins = self.admins(config).await?;
                 let members =
                     self.keycloak.members_in(&membership, &tallies.members, detail).await?;
-                let admins = self.admins(config).await?;
                 Ok::<_, ReadError>((membership, members, admins))
             };
             let providers = async {
