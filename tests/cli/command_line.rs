@@ -18,10 +18,12 @@ fn without_a_command_the_help_is_printed() {
 #[test]
 fn help_and_version_are_data() {
     assert_eq!(bare().run("--help").exits(0).stderr, "");
-    assert_eq!(
-        bare().run("--version").exits(0).stdout,
-        concat!("matrix-keycloak-sync ", env!("CARGO_PKG_VERSION"), "\n")
-    );
+    let version = concat!("matrix-keycloak-sync ", env!("CARGO_PKG_VERSION"));
+    assert_eq!(bare().run("-V").exits(0).stdout, format!("{version}\n"));
+    let whole = bare().run("--version").exits(0).stdout;
+    let build = whole.strip_prefix(version).and_then(|rest| rest.strip_suffix(")\n"));
+    let target = format!("{}-unknown-linux-{}", std::env::consts::ARCH, if cfg!(target_env = "musl") { "musl" } else { "gnu" });
+    assert!(build.is_some_and(|build| build.starts_with(" (") && build.ends_with(&target)), "{whole}");
 }
 
 #[test]
