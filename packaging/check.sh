@@ -4,6 +4,8 @@
 #
 #   packaging/check.sh
 #
+# ESS_CHART=… is ESS Community's own chart, a folder or an address: packaging/ess is then compared with it too.
+#
 # Installs missing tools (Go modules, PyPI) and keeps them in ${XDG_CACHE_HOME:-~/.cache}/matrix-keycloak-sync-tools.
 # Needs bash, python3 with venv, and Go; starts nothing and needs no network once its tools are installed.
 
@@ -99,8 +101,15 @@ container() {
     (cd "$work/context" && cargo metadata --format-version 1 --locked --no-deps >/dev/null)
 }
 
-# The Prometheus operator's kinds are in no schema of Kubernetes; its rules are checked by promtool if it is installed.
 validate() {
+    fits_kubernetes "$1" "$2"
+    restricted "$1" "$2"
+    rules "$1" "$2"
+}
+
+# The kinds of the Prometheus operator and of Traefik are in no schema of Kubernetes; promtool checks rules if it is
+# installed.
+fits_kubernetes() {
     local name="$1" file="$2" version
     for version in "${kubernetes_versions[@]}"; do
         "$venv/bin/python" - "$file" "$version" <<'PYTHON' || fail "$name does not fit Kubernetes $version"
@@ -113,7 +122,7 @@ for document in yaml.safe_load_all(open(path)):
     if document is None:
         continue
     what = f"{document['kind']} {document['metadata']['name']}"
-    if document["apiVersion"].startswith("monitoring.coreos.com/"):
+    if document["apiVersion"].startswith(("monitoring.coreos.com/", "traefik.io/")):
         foreign += 1
         continue
     try:
@@ -124,11 +133,9 @@ for document in yaml.safe_load_all(open(path)):
         bad += 1
 if checked == 0 or bad > 0:
     sys.exit(1)
-print(f"    {checked} fit Kubernetes {version}" + (f", {foreign} of the Prometheus operator not looked at" if foreign else ""))
+print(f"    {checked} fit Kubernetes {version}" + (f", {foreign} of an operator not looked at" if foreign else ""))
 PYTHON
     done
-    restricted "$name" "$file"
-    rules "$name" "$file"
 }
 
 # Pods meet Kubernetes' "restricted" standard, two runs never happen at a time, and every referenced object exists.
@@ -239,6 +246,31 @@ helm_chart() {
     done
 }
 
+# ESS Community's own chart is in no registry that every machine reaches, so packaging/ess/chart.yaml describes what matters.
+# With ESS_CHART, the description is compared with the chart.
+ess() {
+    local file
+    for file in packaging/ess/{service,networkpolicy,block-adminapi,limit-adminapi}.yaml; do
+        say "    ${file##*/}"
+        fits_kubernetes "$file" "$file"
+    done
+    say "    our chart with values.yaml"
+    "$helm" template matrix-keycloak-sync "$chart" --namespace ess --values packaging/ess/values.yaml >"$work/ess.yaml"
+    validate "the chart with packaging/ess/values.yaml" "$work/ess.yaml"
+    local values hosts=() manifests=()
+    if [ -n "${ESS_CHART:-}" ]; then
+        for values in elementAdmin elementWeb matrixAuthenticationService matrixRTC synapse; do
+            hosts+=(--set "$values.ingress.host=${values,,}.example.org")
+        done
+        for values in packaging/ess/ess-values{,-tls}.yaml; do
+            "$helm" template ess "$ESS_CHART" --namespace ess --set serverName=example.org "${hosts[@]}" --values "$values" \
+                >"$work/ess-chart.yaml" || fail "ESS's chart does not take $values"
+        done
+        manifests=("$work/ess-chart.yaml")
+    fi
+    "$venv/bin/python" packaging/ess/check.py "$work/ess.yaml" "${manifests[@]}" || fail "the files of packaging/ess do not fit"
+}
+
 step "what is missing"
 mkdir -p "$cache"
 # Two runs at a time would overwrite each other's installation.
@@ -262,4 +294,6 @@ step "the manifests: kustomize and the schemas of Kubernetes"
 manifests
 step "the chart: helm lint, helm template and the schemas of Kubernetes"
 helm_chart
+step "with ESS Community: its values, our manifests and our values"
+ess
 say "==> all passed ($SECONDS s)"
