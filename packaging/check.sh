@@ -296,4 +296,6 @@ step "the chart: helm lint, helm template and the schemas of Kubernetes"
 helm_chart
 step "with ESS Community: its values, our manifests and our values"
 ess
+step "the files for matrix-docker-ansible-deploy: Ansible, shellcheck and systemd-analyze"
+packaging/matrix-docker-ansible-deploy/check.sh
 say "==> all passed ($SECONDS s)"
