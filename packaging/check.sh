@@ -7,6 +7,12 @@
 # ESS_CHART=… is ESS Community's own chart, a folder or an address: packaging/ess is then compared with it too.
 #
 # Installs missing tools (Go modules, PyPI) and keeps them in ${XDG_CACHE_HOME:-~/.cache}/matrix-keycloak-sync-tools.
+# Checks the Containerfile, the Compose example, the manifests and the chart, without Docker and without a cluster: each with
+# the usual checker, and every manifest with Kubernetes' own schemas.
+#
+#   packaging/check.sh
+#
+# Installs missing tools (Go modules, PyPI, apt) and keeps them in ${XDG_CACHE_HOME:-~/.cache}/matrix-keycloak-sync-tools.
 # Needs bash, python3 with venv, and Go; starts nothing and needs no network once its tools are installed.
 
 set -euo pipefail
@@ -17,6 +23,8 @@ kubernetes_validate_version=1.37.0
 hadolint_version=2.15.1
 actionlint_version=v1.7.8
 check_jsonschema_version=0.39.0
+compose_go_version=v2.16.2
+synapse_version=1.163.2
 # The oldest cluster that the chart supports, and the newest in the schemas.
 kubernetes_versions=(1.25.2 1.37.0)
 
@@ -27,6 +35,10 @@ helm="$cache/helm-$helm_version/helm"
 kustomize="$cache/kustomize-$kustomize_version/kustomize"
 actionlint="$cache/actionlint-$actionlint_version/actionlint"
 venv="$cache/python-$kubernetes_validate_version-$hadolint_version-$check_jsonschema_version"
+compose_go="$cache/compose-go-$compose_go_version/cmd"
+synapse_venv="$cache/synapse-$synapse_version"
+caddy="$cache/caddy/usr/bin/caddy"
+venv="$cache/python-$kubernetes_validate_version-$hadolint_version"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
@@ -46,6 +58,7 @@ have() { command -v "$1" >/dev/null 2>&1; }
 install_packages() {
     local packages=() as_root=()
     have go || packages+=(golang-go)
+    have openssl || packages+=(openssl)
     python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3 python3-venv)
     [ "${#packages[@]}" -gt 0 ] || return 0
     have apt-get || fail "missing, and there is no apt-get to install them: ${packages[*]}"
@@ -76,6 +89,27 @@ install_python_programs() {
     touch "$venv/complete"
 }
 
+# Synapse reads its configuration with the same code that starts it.
+install_synapse() {
+    [ ! -e "$synapse_venv/complete" ] || return 0
+    say "    Synapse $synapse_version"
+    rm -rf "$synapse_venv"
+    python3 -m venv "$synapse_venv"
+    "$synapse_venv/bin/pip" install -q --disable-pip-version-check "matrix-synapse==$synapse_version" psycopg2-binary >&2
+    touch "$synapse_venv/complete"
+}
+
+# Only the program: the package would start a web server.
+install_caddy() {
+    if have caddy; then
+        caddy=caddy
+    elif [ ! -x "$caddy" ] && have apt-get; then
+        say "    Caddy"
+        mkdir "$work/caddy"
+        (cd "$work/caddy" && apt-get download -q caddy >&2 && dpkg-deb -x caddy_*.deb "$cache/caddy")
+    fi
+}
+
 # --- Checking -------------------------------------------------------------------------------------------------------
 
 one_version() {
@@ -101,6 +135,52 @@ container() {
     (cd "$work/context" && cargo metadata --format-version 1 --locked --no-deps >/dev/null)
 }
 
+# The Compose example, as it is and as its page changes it for a domain: its own program reads each file, and check.py compares
+# them. The secrets are made for an ordinary user, in a copy.
+compose_example() {
+    local folder="$work/compose" secrets form program
+    cp -r packaging/compose "$folder"
+    mkdir "$work/instead"
+    for program in 'id echo 0' 'chown true' 'install mkdir -p synapse-data'; do
+        printf '#!/bin/sh\n%s\n' "${program#* }" >"$work/instead/${program%% *}"
+        chmod +x "$work/instead/${program%% *}"
+    done
+    PATH="$work/instead:$PATH" "$folder/init.sh"
+    secrets="$(cd "$folder" && find secrets -type f -exec sha256sum {} + | sort)"
+    PATH="$work/instead:$PATH" "$folder/init.sh"
+    [ "$secrets" = "$(cd "$folder" && find secrets -type f -exec sha256sum {} + | sort)" ] ||
+        fail "init.sh does not keep the secrets that are there"
+    openssl verify -CAfile "$folder/secrets/mas/ca.pem" "$folder/secrets/proxy/tls.pem" >/dev/null ||
+        fail "the certificate of init.sh is not from its authority"
+    "$venv/bin/python" packaging/compose/check.py "$folder" || fail "the files of packaging/compose do not fit together"
+    [ "$(git check-ignore packaging/compose/{secrets/keycloak/admin,synapse-data/media,.env} | wc -l)" = 3 ] ||
+        fail "git would take the secrets of packaging/compose"
+    for form in try-out domain; do
+        if [ "$form" = domain ]; then
+            sed -i '/# try-out$/d' "$folder"/{compose.yaml,Caddyfile,config.toml}
+        fi
+        "$compose_go" "$folder/compose.yaml" >/dev/null 2>"$work/compose.log" ||
+            fail "compose.yaml for a $form: $(cat "$work/compose.log")"
+        sed "s|/run/secrets|$folder/secrets/proxy|g" "$folder/Caddyfile" >"$work/Caddyfile"
+        if [ -x "$caddy" ] || have "$caddy"; then
+            XDG_DATA_HOME="$work" "$caddy" validate --adapter caddyfile --config "$work/Caddyfile" >"$work/caddy.log" 2>&1 ||
+                fail "Caddyfile for a $form: $(tail -n 1 "$work/caddy.log")"
+        else
+            say "    its Caddyfile is not looked at: there is no caddy"
+        fi
+    done
+    sed "s|/run/secrets|$folder/secrets/synapse|; s|/data|$work/data|" "$folder/homeserver.yaml" >"$work/homeserver.yaml"
+    "$synapse_venv/bin/python" - "$work/homeserver.yaml" <<'PYTHON' || fail "Synapse does not take homeserver.yaml"
+import sys
+from synapse.config.homeserver import HomeServerConfig
+
+config = HomeServerConfig.load_config("check", ["--config-path", sys.argv[1]])
+delegates = config.mas.enabled and config.mas.secret() and not config.auth.password_enabled_for_login
+sys.exit(0 if delegates and config.key.signing_key else 1)
+PYTHON
+}
+
+# The Prometheus operator's kinds are in no schema of Kubernetes; its rules are checked by promtool if it is installed.
 validate() {
     fits_kubernetes "$1" "$2"
     restricted "$1" "$2"
@@ -280,7 +360,10 @@ install_packages
 install_go_program "$helm" helm.sh/helm/v4/cmd/helm "$helm_version"
 install_go_program "$kustomize" sigs.k8s.io/kustomize/kustomize/v5 "$kustomize_version"
 install_go_program "$actionlint" github.com/rhysd/actionlint/cmd/actionlint "$actionlint_version"
+install_go_program "$compose_go" github.com/compose-spec/compose-go/v2/cmd "$compose_go_version"
 install_python_programs
+install_synapse
+install_caddy
 exec 9>&-
 
 step "the workflows of a release: actionlint, and the schema of GitLab"
@@ -290,6 +373,8 @@ step "one version everywhere"
 one_version
 step "the image: hadolint, and what goes into its build"
 container
+step "the Compose example: Compose's loader, Caddy, Synapse, and whether its files fit together"
+compose_example
 step "the manifests: kustomize and the schemas of Kubernetes"
 manifests
 step "the chart: helm lint, helm template and the schemas of Kubernetes"
