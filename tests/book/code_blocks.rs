@@ -35,6 +35,14 @@ client_id = "01J44QC8BCY7FCFM7WGHQGKMTJ"
 client_secret = "secret"
 "#;
 
+/// Configurations to start from.
+const SAMPLES: [&str; 4] = [
+    "config.example.toml",
+    "packaging/compose/config.toml",
+    "packaging/debian/config.toml",
+    "packaging/kubernetes/config.toml",
+];
+
 fn of_language(language: &str) -> impl Iterator<Item = Block> {
     blocks().into_iter().filter(move |block| block.language == language)
 }
@@ -59,30 +67,46 @@ fn every_configuration_on_a_page_is_valid() {
         let given: Table = block.text.parse().unwrap_or_else(|error| panic_at(&block, &error));
         let mut whole = if given.contains_key("server_name") { Table::new() } else { rest(&given) };
         merge(&mut whole, given);
-        files.replace_in(&mut whole);
-        let path = folder.path().join("config.toml");
-        std::fs::write(&path, whole.to_string()).expect("a writable file");
-        let run = Command::new(env!("CARGO_BIN_EXE_matrix-keycloak-sync"))
-            .env_clear()
-            .args(["config", "check", "--config"])
-            .arg(&path)
-            .output()
-            .expect("the program");
-        if !run.status.success() {
-            wrong.push(format!("{}:\n{}", block.place(), String::from_utf8_lossy(&run.stderr)));
+        if let Some(refusal) = refusal(folder.path(), &files, whole) {
+            wrong.push(format!("{}:\n{refusal}", block.place()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
+fn every_sample_configuration_is_valid() {
+    let folder = TempDir::new().expect("a folder");
+    let files = Files::new(folder.path());
+    for path in SAMPLES {
+        let text = std::fs::read_to_string(path).expect("a sample");
+        let sample: Table = text.parse().expect("TOML");
+        if sample.contains_key("server_name") {
+            assert_eq!(refusal(folder.path(), &files, sample), None, "{path}");
+        }
+    }
+}
+
+/// Returns why the program does not take a configuration. Files of another machine are replaced.
+fn refusal(folder: &Path, files: &Files, mut configuration: Table) -> Option<String> {
+    files.replace_in(&mut configuration);
+    let path = folder.join("config.toml");
+    std::fs::write(&path, configuration.to_string()).expect("a writable file");
+    let run = Command::new(env!("CARGO_BIN_EXE_matrix-keycloak-sync"))
+        .env_clear()
+        .args(["config", "check", "--config"])
+        .arg(&path)
+        .output()
+        .expect("the program");
+    (!run.status.success()).then(|| String::from_utf8_lossy(&run.stderr).into_owned())
+}
+
+#[test]
 fn every_sample_configuration_locks_first_and_deactivates_after_30_days() {
-    let samples =
-        ["config.example.toml", "packaging/debian/config.toml", "packaging/kubernetes/config.toml"];
     let read = |path: &&str| ((*path).to_owned(), std::fs::read_to_string(path).expect("a sample"));
     let on_pages = of_language("toml").map(|block| (block.place(), block.text));
     let mut found = 0;
-    for (place, text) in samples.iter().map(read).chain(on_pages) {
+    for (place, text) in SAMPLES.iter().map(read).chain(on_pages) {
         let sample: Table = text.parse().expect("TOML");
         if sample.contains_key("server_name") {
             let value =
