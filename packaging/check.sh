@@ -13,6 +13,12 @@
 #   packaging/check.sh
 #
 # Installs missing tools (Go modules, PyPI, apt) and keeps them in ${XDG_CACHE_HOME:-~/.cache}/matrix-keycloak-sync-tools.
+# Checks the Containerfile, the manifests and the chart without a cluster: each with the usual checker, and every manifest
+# with Kubernetes' own schemas. Then the NixOS module.
+#
+#   packaging/check.sh
+#
+# Installs missing tools (Go modules, PyPI, nix-bin) and keeps them in ${XDG_CACHE_HOME:-~/.cache}/matrix-keycloak-sync-tools.
 # Needs bash, python3 with venv, and Go; starts nothing and needs no network once its tools are installed.
 
 set -euo pipefail
@@ -383,4 +389,6 @@ step "with ESS Community: its values, our manifests and our values"
 ess
 step "the files for matrix-docker-ansible-deploy: Ansible, shellcheck and systemd-analyze"
 packaging/matrix-docker-ansible-deploy/check.sh
+step "the NixOS module: its units, and those of the Debian package"
+packaging/nixos/check.sh
 say "==> all passed ($SECONDS s)"
