@@ -76,7 +76,7 @@ tarball() {
     git archive HEAD packaging/compose | tar --extract --directory "$work/$name"
     cp -r packaging/{monitoring,kubernetes,helm,ess,matrix-docker-ansible-deploy} "$work/$name/packaging/"
     cp -r packaging/debian/{units,examples,run-as-service,config.toml,matrix-keycloak-sync-run.8} "$work/$name/packaging/debian/"
-    packaging/references.sh "$work/$name" packaging/{check,release,shells}.sh packaging/container packaging/debian/{build,check}.sh
+    packaging/references.sh "$work/$name" packaging/{check,release,shells}.sh packaging/{container,nixos} packaging/debian/{build,check}.sh
     # Sorted names, one timestamp and no user, so that nothing depends on this machine.
     tar --create --directory "$work" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner \
         --mode='u+rwX,go+rX,go-w' "$name" | gzip --no-name --best >"$out/$name.tar.gz"
