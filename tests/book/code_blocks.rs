@@ -1,5 +1,5 @@
 //! Every code block of the book is parsed by what will read it: TOML by this program, lines of a
-//! shell by bash, calls of this program by its own command line, units by systemd, Nix by Nix.
+//! shell by bash, calls of this program by its own command line, units by systemd.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -35,13 +35,21 @@ client_id = "01J44QC8BCY7FCFM7WGHQGKMTJ"
 client_secret = "secret"
 "#;
 
-/// Configurations to start from.
-const SAMPLES: [&str; 4] = [
+/// Configurations in files of their own.
+const SAMPLES: [&str; 5] = [
     "config.example.toml",
     "packaging/compose/config.toml",
     "packaging/debian/config.toml",
     "packaging/kubernetes/config.toml",
+    "packaging/opendesk/config.toml",
 ];
+
+/// Returns the configurations on pages and the samples, each with its place.
+fn configurations() -> impl Iterator<Item = (String, String)> {
+    let read = |path: &str| (path.to_owned(), std::fs::read_to_string(path).expect("a sample"));
+    let on_pages = of_language("toml").map(|block| (block.place(), block.text));
+    SAMPLES.into_iter().map(read).chain(on_pages)
+}
 
 fn of_language(language: &str) -> impl Iterator<Item = Block> {
     blocks().into_iter().filter(move |block| block.language == language)
@@ -49,7 +57,7 @@ fn of_language(language: &str) -> impl Iterator<Item = Block> {
 
 #[test]
 fn every_code_block_names_a_language_that_is_checked() {
-    let known = ["sh", "toml", "yaml", "json", "ini", "text", "nginx", "nix"];
+    let known = ["sh", "toml", "yaml", "json", "ini", "text", "nginx"];
     let unknown: Vec<_> = blocks()
         .iter()
         .filter(|block| !known.contains(&block.language.as_str()))
@@ -59,54 +67,34 @@ fn every_code_block_names_a_language_that_is_checked() {
 }
 
 #[test]
-fn every_configuration_on_a_page_is_valid() {
+fn every_configuration_on_a_page_or_in_a_sample_is_valid() {
     let folder = TempDir::new().expect("a folder");
     let files = Files::new(folder.path());
     let mut wrong = Vec::new();
-    for block in of_language("toml") {
-        let given: Table = block.text.parse().unwrap_or_else(|error| panic_at(&block, &error));
+    for (place, text) in configurations() {
+        let given: Table = text.parse().unwrap_or_else(|error| panic_at(&place, &error));
         let mut whole = if given.contains_key("server_name") { Table::new() } else { rest(&given) };
         merge(&mut whole, given);
-        if let Some(refusal) = refusal(folder.path(), &files, whole) {
-            wrong.push(format!("{}:\n{refusal}", block.place()));
+        files.replace_in(&mut whole);
+        let path = folder.path().join("config.toml");
+        std::fs::write(&path, whole.to_string()).expect("a writable file");
+        let run = Command::new(env!("CARGO_BIN_EXE_matrix-keycloak-sync"))
+            .env_clear()
+            .args(["config", "check", "--config"])
+            .arg(&path)
+            .output()
+            .expect("the program");
+        if !run.status.success() {
+            wrong.push(format!("{place}:\n{}", String::from_utf8_lossy(&run.stderr)));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
-fn every_sample_configuration_is_valid() {
-    let folder = TempDir::new().expect("a folder");
-    let files = Files::new(folder.path());
-    for path in SAMPLES {
-        let text = std::fs::read_to_string(path).expect("a sample");
-        let sample: Table = text.parse().expect("TOML");
-        if sample.contains_key("server_name") {
-            assert_eq!(refusal(folder.path(), &files, sample), None, "{path}");
-        }
-    }
-}
-
-/// Returns why the program does not take a configuration. Files of another machine are replaced.
-fn refusal(folder: &Path, files: &Files, mut configuration: Table) -> Option<String> {
-    files.replace_in(&mut configuration);
-    let path = folder.join("config.toml");
-    std::fs::write(&path, configuration.to_string()).expect("a writable file");
-    let run = Command::new(env!("CARGO_BIN_EXE_matrix-keycloak-sync"))
-        .env_clear()
-        .args(["config", "check", "--config"])
-        .arg(&path)
-        .output()
-        .expect("the program");
-    (!run.status.success()).then(|| String::from_utf8_lossy(&run.stderr).into_owned())
-}
-
-#[test]
 fn every_sample_configuration_locks_first_and_deactivates_after_30_days() {
-    let read = |path: &&str| ((*path).to_owned(), std::fs::read_to_string(path).expect("a sample"));
-    let on_pages = of_language("toml").map(|block| (block.place(), block.text));
     let mut found = 0;
-    for (place, text) in SAMPLES.iter().map(read).chain(on_pages) {
+    for (place, text) in configurations() {
         let sample: Table = text.parse().expect("TOML");
         if sample.contains_key("server_name") {
             let value =
@@ -116,7 +104,7 @@ fn every_sample_configuration_locks_first_and_deactivates_after_30_days() {
             found += 1;
         }
     }
-    assert!(found >= 9, "{found}");
+    assert!(found >= 10, "{found}");
 }
 
 #[test]
@@ -216,28 +204,6 @@ fn every_unit_on_a_page_is_valid() {
     }
 }
 
-/// `packaging/nixos/check.sh` installs Nix and evaluates them as well.
-#[test]
-fn every_nix_block_has_its_syntax() {
-    if Command::new("nix-instantiate").arg("--version").output().is_err() {
-        println!("not checked: there is no nix-instantiate here");
-        return;
-    }
-    let folder = TempDir::new().expect("a folder");
-    for block in of_language("nix") {
-        let path = folder.path().join("block.nix");
-        std::fs::write(&path, &block.text).expect("a writable file");
-        let run = Command::new("nix-instantiate")
-            .arg("--parse")
-            .arg(&path)
-            .envs(["NIX_STATE_DIR", "NIX_LOG_DIR"].map(|name| (name, folder.path())))
-            .output()
-            .expect("it runs");
-        let error = String::from_utf8_lossy(&run.stderr);
-        assert!(run.status.success(), "{}: {error}", block.place());
-    }
-}
-
 #[test]
 fn every_alert_has_a_section_that_its_rule_names() {
     let rules = std::fs::read_to_string("packaging/monitoring/alerts.yml").expect("the rules");
@@ -251,10 +217,10 @@ fn every_alert_has_a_section_that_its_rule_names() {
     }
 }
 
-fn panic_at<T>(block: &Block, error: &dyn std::fmt::Display) -> T {
+fn panic_at<T>(place: &str, error: &dyn std::fmt::Display) -> T {
     #[expect(clippy::panic, reason = "a failing test")]
     {
-        panic!("{}: {error}", block.place())
+        panic!("{place}: {error}")
     }
 }
 
