@@ -355,6 +355,59 @@ ess() {
         manifests=("$work/ess-chart.yaml")
     fi
     "$venv/bin/python" packaging/ess/check.py "$work/ess.yaml" "${manifests[@]}" || fail "the files of packaging/ess do not fit"
+# The files for openDesk: the chart with its values and its configuration, which fit each other.
+opendesk() {
+    local folder=packaging/opendesk
+    "$helm" lint --strict "$chart" --values "$folder/values.yaml" --set-file "config=$folder/config.toml" \
+        >"$work/lint.log" 2>&1 || fail "helm lint with $folder: $(cat "$work/lint.log")"
+    local mode
+    for mode in watch cronjob; do
+        "$helm" template matrix-keycloak-sync "$chart" --namespace opendesk --values "$folder/values.yaml" \
+            --set-file "config=$folder/config.toml" --set "mode=$mode" >"$work/opendesk.yaml"
+        validate "the chart with $folder, mode $mode" "$work/opendesk.yaml"
+        "$venv/bin/python" - "$work/opendesk.yaml" "$folder" docs/deployments/opendesk.md <<'PYTHON' || fail "$folder does not fit"
+import re, sys, yaml
+
+rendered, folder, page = sys.argv[1:]
+wrong = []
+def want(condition, what):
+    if not condition:
+        wrong.append(what)
+
+documents = {each["kind"]: each for each in yaml.safe_load_all(open(rendered)) if each}
+config = open(f"{folder}/config.toml").read()
+page = open(page).read()
+want(documents["ConfigMap"]["data"]["config.toml"].rstrip() == config.rstrip(), "the ConfigMap is not config.toml")
+
+# What openDesk needs: its links have other IDs, its connector locks accounts too, its directory may be down.
+for key, value in {"match": "localpart", "reactivate": "own", "federation": "verify", "disabled_members": "disable"}.items():
+    want(re.search(rf'^{key} += +"{value}"', config, re.M), f'config.toml has no {key} = "{value}"')
+
+# Every file with a secret is a key of the Secret that the page creates.
+files = set(re.findall(r'_file = "/run/secrets/matrix-keycloak-sync/([^"]+)"', config))
+create = re.search(r"create secret generic matrix-keycloak-sync (.*)", page)[1]
+want(files == set(re.findall(r"--from-file=(\S+)", create)), f"the page creates other secrets than {files}")
+given = yaml.safe_load(open(f"{folder}/element-values.yaml"))["matrixAuthenticationService"]["additional"]
+for each in given.values():
+    want(f"create secret generic {each['configSecret']} --from-file={each['configSecretKey']}" in page,
+         f"the page does not create {each['configSecret']}")
+
+# Every server in the configuration may be reached: by the labels of its pods, or by its address.
+egress = [rule for rule in documents["NetworkPolicy"]["spec"]["egress"] if rule["ports"][0]["port"] != 53]
+reached = set()
+for rule in egress:
+    for peer in rule["to"]:
+        labels = peer.get("podSelector", {}).get("matchLabels", {})
+        instance, name = (labels.get(f"app.kubernetes.io/{part}", "") for part in ("instance", "name"))
+        # The Service of Nubus has the names of the release and of the chart.
+        reached.add((f"{instance}-{name}" if name else instance or "outside", rule["ports"][0]["port"]))
+inside = set(re.findall(r'"http://([^.]+)\.opendesk\.svc\.cluster\.local:(\d+)"', config))
+want(reached == {(host, int(port)) for host, port in inside} | {("outside", 443)}, f"egress to {reached}, but servers are {inside}")
+for what in wrong:
+    print(what, file=sys.stderr)
+sys.exit(1 if wrong else 0)
+PYTHON
+    done
 }
 
 step "what is missing"
@@ -391,4 +444,6 @@ step "the files for matrix-docker-ansible-deploy: Ansible, shellcheck and system
 packaging/matrix-docker-ansible-deploy/check.sh
 step "the NixOS module: its units, and those of the Debian package"
 packaging/nixos/check.sh
+step "the files for openDesk"
+opendesk
 say "==> all passed ($SECONDS s)"

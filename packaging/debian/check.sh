@@ -222,7 +222,7 @@ look_at_files() {
         fail "mandoc: $(cat "$work/mandoc.log")"
     ok "the man pages of the program and of its commands render"
     packaging/references.sh "$root/usr/share/doc/matrix-keycloak-sync" packaging/{check,release,shells}.sh \
-        packaging/{compose,container,debian,ess,helm,kubernetes,nixos} packaging/monitoring/check.sh ||
+        packaging/{compose,container,debian,ess,helm,kubernetes,nixos,opendesk} packaging/monitoring/check.sh ||
         fail "the pages refer to what the package does not have"
     ok "the pages refer only to what the package has, or to the sources"
     completions

@@ -1,5 +1,5 @@
 //! Every code block of the book is parsed by what will read it: TOML by this program, lines of a
-//! shell by bash, calls of this program by its own command line, units by systemd.
+//! shell by bash, calls of this program by its own command line, units by systemd, Nix by Nix.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -57,7 +57,7 @@ fn of_language(language: &str) -> impl Iterator<Item = Block> {
 
 #[test]
 fn every_code_block_names_a_language_that_is_checked() {
-    let known = ["sh", "toml", "yaml", "json", "ini", "text", "nginx"];
+    let known = ["sh", "toml", "yaml", "json", "ini", "text", "nginx", "nix"];
     let unknown: Vec<_> = blocks()
         .iter()
         .filter(|block| !known.contains(&block.language.as_str()))
@@ -201,6 +201,28 @@ fn every_unit_on_a_page_is_valid() {
         let ours = said.lines().filter(|line| line.contains("matrix-keycloak-sync.service"));
         let ours: Vec<_> = ours.filter(|line| !line.contains("docker.service")).collect();
         assert!(ours.is_empty(), "{}: {ours:#?}", block.place());
+    }
+}
+
+/// `packaging/nixos/check.sh` installs Nix and evaluates them as well.
+#[test]
+fn every_nix_block_has_its_syntax() {
+    if Command::new("nix-instantiate").arg("--version").output().is_err() {
+        println!("not checked: there is no nix-instantiate here");
+        return;
+    }
+    let folder = TempDir::new().expect("a folder");
+    for block in of_language("nix") {
+        let path = folder.path().join("block.nix");
+        std::fs::write(&path, &block.text).expect("a writable file");
+        let run = Command::new("nix-instantiate")
+            .arg("--parse")
+            .arg(&path)
+            .envs(["NIX_STATE_DIR", "NIX_LOG_DIR"].map(|name| (name, folder.path())))
+            .output()
+            .expect("it runs");
+        let error = String::from_utf8_lossy(&run.stderr);
+        assert!(run.status.success(), "{}: {error}", block.place());
     }
 }
 
