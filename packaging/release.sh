@@ -75,7 +75,7 @@ tarball() {
     # What git has, and not the secrets of a try-out in that folder.
     git archive HEAD packaging/compose | tar --extract --directory "$work/$name"
     cp -r packaging/{monitoring,kubernetes,helm,ess,matrix-docker-ansible-deploy,opendesk} "$work/$name/packaging/"
-    cp -r packaging/debian/{units,examples,run-as-service,config.toml,matrix-keycloak-sync-run.8} "$work/$name/packaging/debian/"
+    cp -r packaging/debian/{units,instances,examples,run-as-service,config.toml,matrix-keycloak-sync-run.8} "$work/$name/packaging/debian/"
     packaging/references.sh "$work/$name" packaging/{check,release,shells}.sh packaging/{container,nixos} packaging/debian/{build,check}.sh
     # Sorted names, one timestamp and no user, so that nothing depends on this machine.
     tar --create --directory "$work" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner \

@@ -171,7 +171,8 @@ without_package() {
     in_root bash -ec "cd /tmp/sources
         $(with_sudo "$(documented $page run-as-service | sed '/^cargo/d; /daemon-reload/d')")" ||
         fail "$page: the commands without the package fail"
-    in_root systemd-analyze verify matrix-keycloak-sync.service matrix-keycloak-sync-sync.timer >"$work/verify.log" 2>&1 ||
+    in_root systemd-analyze verify matrix-keycloak-sync.service matrix-keycloak-sync-sync.timer \
+        matrix-keycloak-sync@corp.service matrix-keycloak-sync-sync@corp.timer >"$work/verify.log" 2>&1 ||
         fail "$page: $(cat "$work/verify.log")"
     in_root test -x /usr/bin/matrix-keycloak-sync-run || fail "$page: no matrix-keycloak-sync-run"
     ok "$page: without the package the units are as complete"
@@ -205,7 +206,8 @@ look_at_files() {
     [ "$(in_root stat -c '%a %U %G' "$config")" = "640 root matrix-keycloak-sync" ] || fail "$config: wrong rights"
     [ "$(in_root stat -c '%a %U' /etc/matrix-keycloak-sync/credentials)" = "700 root" ] || fail "credentials: wrong rights"
     ok "config.toml is a conffile that its group reads; the directory of the secrets is root's alone"
-    for unit in matrix-keycloak-sync.service matrix-keycloak-sync-sync.timer; do
+    for unit in matrix-keycloak-sync.service matrix-keycloak-sync-sync.timer \
+        matrix-keycloak-sync@corp.service matrix-keycloak-sync-sync@corp.timer; do
         if in_root systemctl --root=/ is-enabled "$unit" >/dev/null 2>&1; then
             fail "$unit is enabled before anybody has configured it"
         fi
@@ -246,24 +248,41 @@ completions() {
 
 look_at_units() {
     local unit
+    templates
     in_root systemd-analyze verify matrix-keycloak-sync.service matrix-keycloak-sync-sync.service \
-        matrix-keycloak-sync-sync.timer >"$work/verify.log" 2>&1 || fail "systemd-analyze verify: $(cat "$work/verify.log")"
+        matrix-keycloak-sync-sync.timer matrix-keycloak-sync@corp.service matrix-keycloak-sync-sync@corp.service \
+        matrix-keycloak-sync-sync@corp.timer >"$work/verify.log" 2>&1 || fail "systemd-analyze verify: $(cat "$work/verify.log")"
     if grep -q matrix-keycloak-sync "$work/verify.log"; then
         fail "systemd-analyze verify: $(cat "$work/verify.log")"
     fi
-    ok "systemd-analyze verify has nothing to say about the three units"
-    for unit in matrix-keycloak-sync.service matrix-keycloak-sync-sync.service; do
+    ok "systemd-analyze verify has nothing to say about the units and their templates"
+    for unit in matrix-keycloak-sync.service matrix-keycloak-sync-sync.service \
+        matrix-keycloak-sync@corp.service matrix-keycloak-sync-sync@corp.service; do
         exposed_little "$unit"
         ok "$(sed -n 's/^→ //p' "$work/security.log")"
     done
     with_drop_ins
     by_hand
+    by_hand @corp
     # The unit in docs/deployments/docker.md.
     sed -n '/^\[Unit\]$/,/^```$/p' docs/deployments/docker.md | sed -e '/^```/d' -e 's|/usr/local/bin/|/usr/bin/|' \
         >"$root/tmp/docker.service"
     exposed_little /tmp/docker.service
     ok "$(sed -n 's/^→ //p' "$work/security.log")"
     rm "$root/tmp/docker.service"
+}
+
+# The templates are the units, except for what an instance has for itself.
+templates() {
+    local unit
+    for unit in matrix-keycloak-sync.service matrix-keycloak-sync-sync.service matrix-keycloak-sync-sync.timer; do
+        diff <(grep -v '^#' "packaging/debian/units/$unit") \
+            <(sed -e '/^#/d; /^TemporaryFileSystem=/d' -e 's/ (%i)$//; s|/%i\.toml|/config.toml|; s|/%i\b||; s/@%i\b//' \
+                -e 's/^User=_mks-%i$/User=_matrix-keycloak-sync/; s/^\(Environment=\)"\(.*\) "$/\1\2/' \
+                "packaging/debian/instances/${unit/./@.}") >"$work/templates" ||
+            fail "the template of $unit is not like it: $(cat "$work/templates")"
+    done
+    ok "the templates for instances have everything that the units have"
 }
 
 exposed_little() {
@@ -288,20 +307,24 @@ with_drop_ins() {
 }
 
 # matrix-keycloak-sync-run has to give its unit the limits of the service; that unit is recorded here for the check.
+# With @INSTANCE, those of its service.
 by_hand() {
-    local fakes="$root/tmp/fakes" unit=/tmp/by-hand.service
+    local fakes="$root/tmp/fakes" unit=/tmp/by-hand.service command=matrix-keycloak-sync-run
     mkdir "$fakes"
-    printf '#!/bin/sh\n[ "$1" != cat ] || cat /usr/lib/systemd/system/"$2"; [ "$1" = cat ]\n' >"$fakes/systemctl"
+    printf '#!/bin/sh\n[ "$1" != cat ] || cat /usr/lib/systemd/system/"$(echo "$2" | sed "s/@.*[.]/@./")"; [ "$1" = cat ]\n' \
+        >"$fakes/systemctl"
     printf '#!/bin/sh\necho [Service]\nfor each; do case "$each" in --property=*) echo "${each#*=}" ;; esac; done\n' \
         >"$fakes/systemd-run"
     chmod +x "$fakes"/*
-    in_root env PATH="/tmp/fakes:/usr/sbin:/usr/bin:/sbin:/bin" matrix-keycloak-sync-run plan >"$root$unit"
+    in_root env PATH="/tmp/fakes:/usr/sbin:/usr/bin:/sbin:/bin" matrix-keycloak-sync-run "$@" plan >"$root$unit"
     echo "ExecStart=/usr/bin/matrix-keycloak-sync plan" >>"$root$unit"
     exposed_little "$unit"
-    grep -qx Environment=MATRIX_KEYCLOAK_SYNC_COMMAND=matrix-keycloak-sync-run "$root$unit" ||
-        fail "matrix-keycloak-sync-run does not pass on how it is called"
+    [ "$#" -eq 0 ] || command="$command $1"
+    tr -d '"' <"$root$unit" | grep -qx "Environment=MATRIX_KEYCLOAK_SYNC_COMMAND=$command" ||
+        fail "$command does not pass on how it is called"
+    ! grep -q '%[id]' "$root$unit" || fail "$command gives its unit what only a template has: $(cat "$root$unit")"
     grep -qx LimitCORE=0 "$root$unit" || fail "matrix-keycloak-sync-run allows core dumps"
-    ok "matrix-keycloak-sync-run: $(sed -n 's/^→ //p' "$work/security.log")"
+    ok "$command: $(sed -n 's/^→ //p' "$work/security.log")"
     rm -r "$fakes" "${root:?}$unit"
 }
 
@@ -412,6 +435,7 @@ run_service() {
     mas_cli "$sync"
     textfile "$sync"
     watch
+    instances
 }
 
 # The command that a refusal prints, by the service and by hand, works as typed.
@@ -505,6 +529,77 @@ watch() {
     in_container systemctl stop matrix-keycloak-sync-sync.timer
     [ "$(status_of "$watch" Result)" = success ] || fail "$watch does not stop well: $(journal_of "$watch")"
     ok "it reloads, and it stops well when the timer takes over"
+}
+
+# docs/deployments/instances.md: two instances at the same time, and with them the service without one.
+instances() {
+    local page=docs/deployments/instances.md etc="$root/etc/matrix-keycloak-sync" name port=9464
+    local state="$root/var/lib/private/matrix-keycloak-sync" folder="$root/var/lib/prometheus/node-exporter" command
+    # The demo's servers in their initial state; one writer at a time has something to do.
+    in_container systemctl stop demo-world
+    configure mas-api
+    for name in corp school; do
+        in_container bash -ec "$(with_sudo "$(documented $page "credentials/corp" | sed "s/corp/$name/g; /stdin/d")")" ||
+            fail "$page: the commands for an instance fail"
+        (umask 077 && cp "$etc/credentials/keycloak" "$etc/credentials/synapse" "$etc/credentials/mas" "$etc/credentials/$name/")
+        port=$((port + 1))
+        {
+            sed -e '/^state_file/d' -e "s|/credentials/|/credentials/$name/|" "$etc/config.toml"
+            printf '[watch]\nlisten = "127.0.0.1:%s"\n' "$port"
+        } >"$etc/$name.toml"
+        [ "$(in_container stat -c '%a %G' "/etc/matrix-keycloak-sync/$name.toml")" = "640 matrix-keycloak-sync" ] ||
+            fail "$page: $name.toml: wrong rights"
+    done
+    rm "$etc/credentials/school/mas"
+    if in_container systemctl start matrix-keycloak-sync-sync@school.service 2>/dev/null; then
+        fail "an instance runs with the secret of another"
+    fi
+    ok "an instance without its own secret does not have that of another"
+    cp -p "$etc/credentials/corp/mas" "$etc/credentials/school/"
+    cp -p "$etc/corp.toml" "$work/within.toml"
+    sed -i 's/^max_disable_percent = .*/max_disable = 0/' "$etc/corp.toml"
+    in_container matrix-keycloak-sync-run @corp sync >"$work/refused" 2>&1 && fail "a plan over the limits is carried out"
+    command="$(sed -n 's/^ *\(matrix-keycloak-sync.* --approve [^ ]*\)$/\1/p' "$work/refused" | tail -n 1)"
+    case "$command" in
+        "matrix-keycloak-sync-run @corp sync --approve "*) ;;
+        *) fail "the refusal of an instance prints: $(cat "$work/refused")" ;;
+    esac
+    in_container bash -c "$command" >"$work/approved" 2>&1 || fail "$command: $(cat "$work/approved")"
+    cp -p "$work/within.toml" "$etc/corp.toml"
+    ok "a refusal prints '$command', which works as typed"
+    for name in corp school; do
+        in_container systemctl start "matrix-keycloak-sync-sync@$name.service" ||
+            fail "instance $name: $(journal_of "matrix-keycloak-sync-sync@$name.service")"
+        [ -s "$state@$name/state.db" ] || fail "instance $name has no state file of its own"
+    done
+    [ -e "$state/state.db" ] || fail "the instances have taken the state file of the service"
+    ok "each instance has its own state file and lock, and the service keeps its own"
+    mkdir -p "$root/etc/systemd/system/matrix-keycloak-sync-sync@.service.d" "$folder"
+    in_container bash -ec "$(with_sudo "$(documented $page textfile-instances.conf)")" || fail "$page: the drop-in for figures"
+    for name in corp school; do
+        in_container systemctl start "matrix-keycloak-sync-sync@$name.service" ||
+            fail "with the textfile drop-in: $(journal_of "matrix-keycloak-sync-sync@$name.service")"
+        sed -e '/^#/d' "$folder/matrix-keycloak-sync-$name.prom" >"$work/figures"
+        grep -q . "$work/figures" || fail "no figures of $name: $(journal_of "matrix-keycloak-sync-sync@$name.service")"
+        ! grep -vqE "^[a-z_]+\{instance=\"$name\"[,}]" "$work/figures" ||
+            fail "figures without the label of $name: $(cat "$work/figures")"
+    done
+    [ -z "$(grep -hv '^#' "$folder"/*.prom | sed 's/ [^ ]*$//' | sort | uniq -d)" ] || fail "two instances give one figure twice"
+    ok "the figures of each instance have its label"
+    in_container systemctl start matrix-keycloak-sync.service matrix-keycloak-sync@corp.service \
+        matrix-keycloak-sync@school.service ||
+        fail "three watch at the same time: $(journal_of matrix-keycloak-sync@corp.service)"
+    in_container matrix-keycloak-sync-run @school plan --detailed-exitcode >"$work/plan" 2>&1 ||
+        fail "by hand, while watch runs: $(cat "$work/plan")"
+    [ "$(in_container systemctl list-units --no-legend 'matrix-keycloak-sync@*.service' --state=running | wc -l)" = 2 ] ||
+        fail "an instance has ended: $(journal_of matrix-keycloak-sync@school.service)"
+    in_container systemctl start matrix-keycloak-sync-sync@corp.timer
+    [ "$(status_of matrix-keycloak-sync@corp.service ActiveState)" != active ] || fail "the timer and the service of corp run together"
+    [ "$(status_of matrix-keycloak-sync@school.service ActiveState)" = active ] || fail "the timer of corp stops school"
+    ok "the service and two instances run at the same time, each with its own timer"
+    in_container systemctl stop matrix-keycloak-sync-sync@corp.timer matrix-keycloak-sync.service \
+        matrix-keycloak-sync@school.service
+    rm -r "$root/etc/systemd/system/matrix-keycloak-sync-sync@.service.d" "$root/var/lib/prometheus"
 }
 
 # If no systemd can be started: the limits of the unit that bubblewrap supports.

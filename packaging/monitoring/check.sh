@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks the alert rules, their tests, and the metrics that the program writes with promtool.
+# Checks the alert rules, their tests, what docs/deployments/instances.md shows, and the metrics that the program writes
+# with promtool.
 # promtool comes from Debian's package prometheus; if it is missing it is only unpacked, so that no server is installed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -23,6 +24,17 @@ fi
 
 promtool check rules packaging/monitoring/alerts.yml
 (cd packaging/monitoring && promtool test rules alerts.test.yml)
+
+# What the page about several instances shows: configurations of Prometheus, and a rule.
+awk -v folder="$scratch" '/^```yaml$/ { open = 1; number++; next }
+    /^```$/ { open = 0 }
+    open { print >(folder "/instances-" number ".yml") }' docs/deployments/instances.md
+shown=0
+for block in "$scratch"/instances-*.yml; do
+    if grep -q '^groups:' "$block"; then promtool check rules "$block"; else promtool check config "$block"; fi
+    shown=$((shown + 1))
+done
+[[ $shown -eq 3 ]]
 
 # Every metric, written by a test of the program.
 METRICS_SAMPLE=$scratch/every.prom cargo test --quiet --locked --test monitoring

@@ -50,7 +50,10 @@ fn call(words: &[String]) -> Option<Vec<String>> {
         return None;
     };
     let mut call = vec!["matrix-keycloak-sync".to_owned()];
-    for word in words[at + 1..].iter().filter(|word| *word != "--") {
+    // `matrix-keycloak-sync-run @corp plan`: the wrapper takes the instance for itself.
+    let takes_instance = name(&words[at]).ends_with("-run");
+    let is_ours = |word: &&String| *word != "--" && !(takes_instance && word.starts_with('@'));
+    for word in words[at + 1..].iter().filter(is_ours) {
         let approves = call.last().is_some_and(|last| last == "--approve");
         match word.as_str() {
             _ if approves => call.push(A_DIGEST.to_owned()),
@@ -92,6 +95,7 @@ fn calls_of_the_program_are_found_in_lines_of_a_shell() {
             &format!("sync --approve {A_DIGEST}"),
         ),
         ("sudo -u matrix-keycloak-sync matrix-keycloak-sync plan", "plan"),
+        ("sudo matrix-keycloak-sync-run @corp plan", "plan"),
         ("docker compose run --rm -T matrix-keycloak-sync doctor", "doctor"),
         ("kubectl -n matrix exec deploy/x -- matrix-keycloak-sync undo 3", "undo 3"),
         ("matrix-keycloak-sync man | man -l -", "man"),

@@ -45,7 +45,10 @@ esac
 /// The program's place on other machines, and programs that this machine may not have.
 const PROGRAMS: &[(&str, &str)] = &[
     ("matrix-keycloak-sync", CALL),
-    ("matrix-keycloak-sync-run", r#"exec matrix-keycloak-sync "$@""#),
+    (
+        "matrix-keycloak-sync-run",
+        r#"case "$1" in @*) shift ;; esac; exec matrix-keycloak-sync "$@""#,
+    ),
     ("sudo", r#"[ "$1" != -u ] || shift 2; exec "$@""#),
     ("man", "exec cat"),
     (
