@@ -68,6 +68,7 @@ mod tls;
 mod token_owners;
 mod undo;
 mod unknown_locks;
+mod upgrades;
 mod upstream_link;
 mod watch;
 mod widths;
