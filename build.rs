@@ -40,7 +40,8 @@ fn of_repository() -> Option<String> {
     // A repository around the sources may be another one.
     let here = fs::canonicalize(".").ok()?;
     let top = fs::canonicalize(git(&["rev-parse", "--show-toplevel"])?).ok()?;
-    (here == top).then(|| git(&["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]))?
+    (here == top)
+        .then(|| git(&["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]))?
 }
 
 fn of_crate() -> Option<String> {
@@ -58,6 +59,12 @@ fn git(arguments: &[&str]) -> Option<String> {
 /// Returns the day of the build, in UTC.
 fn day() -> String {
     let given = env::var(TIME).ok().and_then(|seconds| seconds.parse().ok());
-    let time = given.map_or_else(SystemTime::now, |seconds| UNIX_EPOCH + Duration::from_secs(seconds));
-    humantime::format_rfc3339_seconds(time).to_string().split('T').next().unwrap_or_default().to_owned()
+    let time =
+        given.map_or_else(SystemTime::now, |seconds| UNIX_EPOCH + Duration::from_secs(seconds));
+    humantime::format_rfc3339_seconds(time)
+        .to_string()
+        .split('T')
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }

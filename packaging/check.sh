@@ -1,24 +1,12 @@
 #!/usr/bin/env bash
-# Checks the Containerfile, the manifests, the chart and the workflows of a release without a cluster: each with the usual
-# checker, and every manifest with Kubernetes' own schemas.
+# Checks what is in packaging/ and the workflows of a release, without Docker and without a cluster: each file with the usual
+# checker, every manifest with Kubernetes' own schemas, and what a page shows against the file that it shows.
 #
 #   packaging/check.sh
 #
 # ESS_CHART=… is ESS Community's own chart, a folder or an address: packaging/ess is then compared with it too.
 #
-# Installs missing tools (Go modules, PyPI) and keeps them in ${XDG_CACHE_HOME:-~/.cache}/matrix-keycloak-sync-tools.
-# Checks the Containerfile, the Compose example, the manifests and the chart, without Docker and without a cluster: each with
-# the usual checker, and every manifest with Kubernetes' own schemas.
-#
-#   packaging/check.sh
-#
 # Installs missing tools (Go modules, PyPI, apt) and keeps them in ${XDG_CACHE_HOME:-~/.cache}/matrix-keycloak-sync-tools.
-# Checks the Containerfile, the manifests and the chart without a cluster: each with the usual checker, and every manifest
-# with Kubernetes' own schemas. Then the NixOS module.
-#
-#   packaging/check.sh
-#
-# Installs missing tools (Go modules, PyPI, nix-bin) and keeps them in ${XDG_CACHE_HOME:-~/.cache}/matrix-keycloak-sync-tools.
 # Needs bash, python3 with venv, and Go; starts nothing and needs no network once its tools are installed.
 
 set -euo pipefail
@@ -355,6 +343,8 @@ ess() {
         manifests=("$work/ess-chart.yaml")
     fi
     "$venv/bin/python" packaging/ess/check.py "$work/ess.yaml" "${manifests[@]}" || fail "the files of packaging/ess do not fit"
+}
+
 # The files for openDesk: the chart with its values and its configuration, which fit each other.
 opendesk() {
     local folder=packaging/opendesk

@@ -22,8 +22,15 @@ fn help_and_version_are_data() {
     assert_eq!(bare().run("-V").exits(0).stdout, format!("{version}\n"));
     let whole = bare().run("--version").exits(0).stdout;
     let build = whole.strip_prefix(version).and_then(|rest| rest.strip_suffix(")\n"));
-    let target = format!("{}-unknown-linux-{}", std::env::consts::ARCH, if cfg!(target_env = "musl") { "musl" } else { "gnu" });
-    assert!(build.is_some_and(|build| build.starts_with(" (") && build.ends_with(&target)), "{whole}");
+    let target = format!(
+        "{}-unknown-linux-{}",
+        std::env::consts::ARCH,
+        if cfg!(target_env = "musl") { "musl" } else { "gnu" }
+    );
+    assert!(
+        build.is_some_and(|build| build.starts_with(" (") && build.ends_with(&target)),
+        "{whole}"
+    );
 }
 
 #[test]
