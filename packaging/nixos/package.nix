@@ -18,6 +18,7 @@ rustPlatform.buildRustPackage {
     fileset = lib.fileset.unions [
       ../../Cargo.toml
       ../../Cargo.lock
+      ../../build.rs
       ../../README.md
       ../../LICENSE
       ../../src
