@@ -19,6 +19,7 @@ fn main() {
     }
     let target = env::var("TARGET").unwrap_or_default();
     let build = if env::var("PROFILE").is_ok_and(|profile| profile == "release") {
+        println!("cargo::rerun-if-changed=src");
         if let Some(head) = git(&["rev-parse", "--git-path", "logs/HEAD"]) {
             println!("cargo::rerun-if-changed={head}");
         }

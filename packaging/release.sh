@@ -27,13 +27,17 @@ fail() {
 
 [ -z "$(git status --porcelain)" ] || fail "there are changes that are not committed"
 SOURCE_DATE_EPOCH="$(git log -1 --format=%ct)"
-export SOURCE_DATE_EPOCH
+MATRIX_KEYCLOAK_SYNC_COMMIT="$(git rev-parse --short=12 HEAD)"
+export SOURCE_DATE_EPOCH MATRIX_KEYCLOAK_SYNC_COMMIT
 
 version="$(cargo pkgid | sed 's/.*[#@]//')"
 target="$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')"
 host="$(rustc -vV | sed -n 's/^host: //p')"
 static="${host%%-*}-unknown-linux-musl"
 out="$target/release-files"
+# In a workflow, the tag says which version is meant.
+tag="${GITHUB_REF_NAME:-${CI_COMMIT_TAG:-v$version}}"
+[ "$tag" = "v$version" ] || fail "the tag $tag is not that of version $version in Cargo.toml"
 if ! grep -q "^## \[\?$version\b" CHANGELOG.md; then
     [ -n "${UNRELEASED:-}" ] || fail "CHANGELOG.md has no section for $version (UNRELEASED=1 to try)"
 fi
