@@ -158,7 +158,13 @@ class Example:
     def this_program(self):
         program, config = self.program, self.config
         want(program["read_only"] is True and program["cap_drop"] == ["ALL"], "compose.yaml: the program is not hardened")
-        want(program["security_opt"] == ["no-new-privileges:true"], "compose.yaml: the program may get new privileges")
+        for name, service in self.services.items():
+            want(service.get("cap_drop") == ["ALL"], f"compose.yaml: {name} keeps capabilities")
+            want(service.get("security_opt") == ["no-new-privileges:true"], f"compose.yaml: {name} may get new privileges")
+        # Synapse's own answer names the domain, which the proxy does not lead to Synapse.
+        public = self.synapse["public_baseurl"].removeprefix("https://").rstrip("/")
+        want(f'{{"m.server": "{public}:443"}}' in self.texts["Caddyfile"], "Caddyfile: other servers do not find Synapse")
+        want(not self.synapse.get("serve_server_wellknown"), "homeserver.yaml: it answers instead of the proxy")
         want(program["command"] == ["watch"] and program["pull_policy"] == "never", "compose.yaml: another program")
         test = ["CMD", f"/usr/bin/{PROGRAM}", "healthcheck"]
         want(program["healthcheck"]["test"] == test, "compose.yaml: the program's health check")

@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
 # Creates what compose.yaml needs and no one may commit: the secrets, a folder for each container, readable by its user only.
 #
-#   sudo ./init.sh   keeps what is there: to replace a secret, delete it in every folder, and run this again
+#   sudo ./init.sh   keeps what is there
+#
+# To replace the secret of this program for MAS, or that of Synapse and MAS, delete it in both folders, run this again, and start the
+# containers again. The others are in a database too (the passwords of PostgreSQL, Keycloak's clients), or are the identity and the
+# data of a server (its signing key, MAS's key of encryption): replace the former there first, and never the latter.
 #
 # For the try-out it also makes an authority and a certificate for the names in the Caddyfile.
 
