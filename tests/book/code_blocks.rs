@@ -119,6 +119,20 @@ fn every_yaml_and_json_block_is_valid() {
     }
 }
 
+/// This program refuses a file for mas-cli that does not say which homeserver it is for.
+#[test]
+fn every_file_for_mas_cli_names_the_homeserver() {
+    let mut found = 0;
+    for block in of_language("yaml") {
+        let file: serde_json::Value = serde_saphyr::from_str(&block.text).expect("YAML");
+        if file["database"].is_object() {
+            assert!(file["matrix"]["homeserver"].is_string(), "{}", block.place());
+            found += 1;
+        }
+    }
+    assert_eq!(found, 1, "a page that shows one");
+}
+
 #[test]
 fn every_block_for_a_shell_has_its_syntax() {
     for block in of_language("sh") {

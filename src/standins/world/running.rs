@@ -196,9 +196,10 @@ impl RunningWorld {
         parts
     }
 
-    /// Waits until MAS has no job left. Returns false if that takes longer than ten seconds.
+    /// Waits until MAS has no job left. Returns false if that takes longer than anything takes on a busy
+    /// machine.
     pub async fn settle(&self) -> bool {
-        self.mas.settle(Duration::from_secs(10)).await
+        self.mas.settle(Duration::from_mins(2)).await
     }
 
     /// Opens a session on a new device and returns its token, or `None` if the user is locked or
