@@ -32,7 +32,6 @@ venv="$cache/python-$kubernetes_validate_version-$hadolint_version-$check_jsonsc
 compose_go="$cache/compose-go-$compose_go_version/cmd"
 synapse_venv="$cache/synapse-$synapse_version"
 caddy="$cache/caddy/usr/bin/caddy"
-venv="$cache/python-$kubernetes_validate_version-$hadolint_version"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
