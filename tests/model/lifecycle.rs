@@ -340,6 +340,9 @@ fn administrators_change_nothing_else(world: &World) -> Result<(), String> {
         .collect();
     let revoked = with.actions.iter().filter(|action| action.kind == ActionKind::RevokeAdmin);
     let revoked: BTreeSet<_> = revoked.map(|action| action.localpart().clone()).collect();
+    if let Some(name) = last.intersection(&revoked).next() {
+        return Err(format!("{name} is one of the last administrators and loses the right"));
+    }
     with.actions.retain(|action| !action.kind.is_about_admins());
     with.kept.retain(|kept| kept.reason != KeptReason::LastAdmin);
     let mut with = planned(world, &with);

@@ -58,33 +58,25 @@ impl AdminChanges {
     /// gets it in this run or is disabled by it does not count. An account that the plan changes
     /// otherwise waits for the next run, unless that change has to wait itself.
     pub fn add_to(mut self, plan: &mut Plan) {
+        let actions = std::mem::take(&mut self.actions);
+        revoke_instead(plan, &actions);
         let last = self.last_ones(plan);
         plan.actions.retain(|action| !last.contains(&action.user_id));
         plan.unchanged += last.len();
-        let kept = last.into_iter().map(|user_id| kept_as_last(&user_id));
-        plan.kept.extend(kept);
-        let actions = std::mem::take(&mut self.actions);
-        revoke_instead(plan, &actions);
+        plan.kept.extend(last.iter().map(kept_as_last));
 
         let changed: HashSet<_> =
             plan.actions.iter().map(|action| action.user_id.clone()).collect();
         let mut left = self.in_office.difference(&changed).count();
         for action in actions {
-            if changed.contains(&action.user_id) {
+            let is_revoked = action.kind == ActionKind::RevokeAdmin;
+            if changed.contains(&action.user_id) || is_revoked && last.contains(&action.user_id) {
                 continue;
             }
-            let is_counted = action.kind == ActionKind::RevokeAdmin
-                && action.skipped.is_none()
-                && self.in_office.contains(&action.user_id);
+            let is_counted =
+                is_revoked && action.skipped.is_none() && self.in_office.contains(&action.user_id);
             if is_counted && left <= self.min_admins {
-                let is_kept = |kept: &Kept| kept.localpart == *action.localpart();
-                if !plan
-                    .kept
-                    .iter()
-                    .any(|kept| is_kept(kept) && kept.reason == KeptReason::LastAdmin)
-                {
-                    plan.kept.push(kept_as_last(&action.user_id));
-                }
+                plan.kept.push(kept_as_last(&action.user_id));
                 continue;
             }
             left -= usize::from(is_counted);

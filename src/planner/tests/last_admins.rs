@@ -86,3 +86,21 @@ fn disable_whose_look_fails_is_not_hidden_by_taking_the_right() {
     scene.policy.protect_admins = false;
     assert!(scene.plan().is_in_doubt());
 }
+
+#[test]
+fn administrator_kept_as_one_of_the_last_does_not_lose_the_right_in_the_same_plan() {
+    let mut scene = both().listed_as("z", "zed", true, None);
+    scene = scene.in_mas("zed", ACTIVE, MasAdmin::Yes);
+    for (id, name) in [("b", "bob"), ("z", "zed")] {
+        // Keycloak knows neither any more, so their disables wait for an approval.
+        for key in [id, name] {
+            scene = scene.seen(key, KeycloakPerson::Unknown).seen_as(key, KeycloakPerson::Unknown);
+        }
+        scene.facts.members.remove(&id.into());
+    }
+    let mut scene = scene.user("boss").seen("c", known(true, false, None));
+    scene.facts.members.remove(&"c".into());
+    scene.policy.protect_admins = false;
+    let expected = ["+ada", "-bob", "Disable boss"].map(str::to_owned).to_vec();
+    assert_eq!(changes(&scene), (expected, kept_as("zed", KeptReason::LastAdmin)));
+}
