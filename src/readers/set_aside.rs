@@ -8,6 +8,7 @@ use futures_util::{StreamExt, stream};
 use super::second_look::AT_A_TIME;
 use super::silence::{Silences, is_silence};
 use super::{ReadError, Readers, Tally};
+use crate::error_chain::in_one_line;
 use crate::model::{AccountDetail, Evidence, Recheck, UserId};
 use crate::planner::{AskFirst, ToRecheck};
 
@@ -22,7 +23,8 @@ pub(super) struct SetAside {
 
 impl Readers {
     /// Asks Synapse about the accounts that may be set aside, until more than `most` others are
-    /// found. An account whose request fails, or hangs, is one of the others.
+    /// found. An account whose request fails, or hangs, is one of the others, unless MAS does
+    /// not know it, so that it stays as it is.
     ///
     /// Source: `GET /_synapse/admin/v2/users/{user_id}`.
     pub(super) async fn set_aside(
@@ -51,6 +53,10 @@ impl Readers {
                         count: accounts.len(),
                         source: Box::new(error),
                     });
+                }
+                Err(error) if account.ask == AskFirst::SynapseAlone => {
+                    tally.add(1);
+                    rechecks.insert(account.user_id.clone(), Err(in_one_line(&error)));
                 }
                 Ok(_) | Err(_) => others += 1,
             }

@@ -107,3 +107,24 @@ async fn missing_answer_of_keycloak_is_an_error_even_if_synapse_knows_the_bridge
         .exits(1)
         .tells(&["the second look failed for all accounts (1 tried)"]);
 }
+
+#[tokio::test]
+async fn failed_look_at_accounts_unknown_to_mas_takes_no_room_from_others() {
+    let world = bridged(20).synapse_only_account("casper").synapse_only_account("slimer");
+    let world = started(world).await;
+    for name in ["casper", "slimer"] {
+        let look = format!("/v2/users/@{name}");
+        world.synapse.faults().on(&look).answer(Fault::Status(500, String::new()));
+    }
+    let run = program_by(&world, BY_BOTH, &format!("{NO_LIMITS}max_look = 1"))
+        .run("sync --format json")
+        .exits(4);
+    assert_eq!(
+        run.actions(),
+        [
+            "disable casper not_in_group skipped",
+            "disable dave not_in_group done",
+            "disable slimer not_in_group skipped"
+        ]
+    );
+}
