@@ -25,16 +25,6 @@ use rooms::RoomMemory;
 pub use run_record::RunRecord;
 pub use stop::{Hangup, Stop};
 
-/// What is done first. Accounts that are given back come before those that are taken.
-const ORDER: [ActionKind; 6] = [
-    ActionKind::Activate,
-    ActionKind::Create,
-    ActionKind::Disable,
-    ActionKind::Deactivate,
-    ActionKind::GrantAdmin,
-    ActionKind::RevokeAdmin,
-];
-
 /// The progress of a run.
 #[derive(Debug, Default)]
 pub struct ApplyTallies {
@@ -68,7 +58,7 @@ pub async fn apply(
     let rooms = RoomMemory::new(readers, &context.record);
     let mut outcomes = before_the_first(plan);
     let silences = Silences::default();
-    for kind in ORDER {
+    for kind in ActionKind::IN_ORDER {
         // A failure of one kind may not affect the other.
         let breaker = Breaker::new(config.max_consecutive_failures, &silences);
         let actions = plan.actions.iter().enumerate();

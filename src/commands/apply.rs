@@ -10,14 +10,12 @@ use crate::exit::Exit;
 use crate::failure::{Failure, SavedPlanProblem};
 use crate::files;
 use crate::model::Word as _;
-use crate::output::text::{Head, PlanView};
-use crate::output::{Terminal, text};
 use crate::plan::{
     Action, ActionKind, Digest, KeptReason, OutcomeKind, PLAN_VERSION, Plan, RunCommand,
     SavedAction, SavedPlan, Skip,
 };
 use crate::planner::{Past, Policy, Verdict};
-use crate::session::{Aim, Asking, Order, Session, Writing, print, shell_word, warn_of_doubts};
+use crate::session::{Aim, Asking, Order, Session, Writing, shell_word, warn_of_doubts};
 
 /// More than a plan that keeps a million accounts.
 const LONGEST_PLAN: u64 = 256 << 20;
@@ -42,15 +40,7 @@ pub async fn apply(
     let still_holds = what_still_holds(session, saved.actions, Aim::write(order.approve));
     let mut plan = run.unless_stopped(still_holds).await?;
 
-    let view = PlanView {
-        head: &Head::new("Saved plan", &session.config),
-        plan: &plan,
-        digest: &order.digest,
-        refusals: &[],
-        next: &[],
-    };
-    // Every name is shown before a yes.
-    print(&text::plan(&view, Terminal::of_stdout().whole()))?;
+    session.show_whole("Saved plan", &plan, &order.digest)?;
     if !run.check(&order, global, &mut plan)?.is_empty() {
         return Ok(Exit::Refused);
     }

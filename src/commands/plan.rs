@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::files;
 use crate::output::text::{Head, NextStep, PlanView};
 use crate::output::{Terminal, markdown, plan_page, text};
-use crate::plan::{ActionKind, Plan, PlanDocument, Refusal};
+use crate::plan::{ActionKind, Digest, Plan, PlanDocument, Refusal};
 use crate::session::{
     AdminsOfMas, Session, command_line, command_to_go_on, page, print, shell_word, tell,
 };
@@ -28,12 +28,13 @@ pub async fn plan(
     if let Some(path) = &args.out {
         save(path, &PlanDocument::planned(&plan, &refusals))?;
     }
+    let digest = plan.digest();
     let view = PlanView {
         head: &Head::new("Plan", &session.config),
         plan: &plan,
-        digest: &plan.digest(),
+        digest: &digest,
         refusals: &refusals,
-        next: &next_steps(global, &plan, &refusals, admins),
+        next: &next_steps(global, &plan, &digest, &refusals, admins),
     };
     match args.format {
         PlanFormat::Html => print(&plan_page::plan(&view))?,
@@ -58,6 +59,7 @@ pub async fn plan(
 fn next_steps(
     global: &Global,
     plan: &Plan,
+    digest: &Digest,
     refusals: &[Refusal],
     admins: AdminsOfMas,
 ) -> Vec<NextStep> {
@@ -70,8 +72,9 @@ fn next_steps(
     // An approval of unknown administrators could disable them.
     let disables = || plan.of_kind(ActionKind::Disable).next().is_some();
     let is_needed = !is_within_limits || plan.to_approve().next().is_some();
-    if is_needed && plan.has_changes() && (admins == AdminsOfMas::Known || !disables()) {
-        let command = command_to_go_on(global, "sync", &plan.digest());
+    let is_possible = plan.advice_without_approval().is_none();
+    if is_needed && is_possible && (admins == AdminsOfMas::Known || !disables()) {
+        let command = command_to_go_on(global, "sync", digest);
         steps.push(NextStep::new("To apply exactly this plan, above the limits", command));
     }
     steps

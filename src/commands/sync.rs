@@ -12,7 +12,6 @@ use crate::error_chain::in_one_line;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::metrics::{RunKind, metrics};
-use crate::output::text::{Head, PlanView};
 use crate::output::{Terminal, text};
 use crate::phrases::counted;
 use crate::plan::{Outcome, Plan, PlanDocument, RunCommand, RunResult, Skip};
@@ -89,15 +88,7 @@ async fn carry_out(run: &Writing, global: &Global, args: &SyncArgs) -> Result<Ex
         undoes: None,
     };
     if args.format == SyncFormat::Text {
-        let view = PlanView {
-            head: &Head::new("Plan", &run.session.config),
-            plan: &plan,
-            digest: &order.digest,
-            refusals: &[],
-            next: &[],
-        };
-        // Every name is shown before a yes.
-        print(&text::plan(&view, Terminal::of_stdout().whole()))?;
+        run.session.show_whole("Plan", &plan, &order.digest)?;
     }
     let refusals = run.check(&order, global, &mut plan)?;
     if !refusals.is_empty() {

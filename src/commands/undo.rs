@@ -7,7 +7,6 @@ use crate::cli::{Global, SyncFormat, UndoArgs};
 use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::text::{Head, PlanView};
 use crate::output::{Terminal, history, text};
 use crate::phrases::counted;
 use crate::plan::{Action, ActionKind, Plan, RunCommand, Skip};
@@ -84,15 +83,7 @@ fn of_run(session: &Session, id: RunId) -> Result<(&State, Vec<Undone>), Failure
 
 /// Prints the plan, and what it cannot bring back.
 fn show(session: &Session, plan: &Plan, state: &State, id: RunId) -> Result<(), Failure> {
-    let view = PlanView {
-        head: &Head::new(format!("Plan to undo run {id}"), &session.config),
-        plan,
-        digest: &plan.digest(),
-        refusals: &[],
-        next: &[],
-    };
-    // Every name is shown before a yes.
-    print(&text::plan(&view, Terminal::of_stdout().whole()))?;
+    session.show_whole(format!("Plan to undo run {id}"), plan, &plan.digest())?;
     let was_deactivated =
         |action: &Action| action.kind == ActionKind::Activate && action.before.deactivated;
     if plan.to_apply().any(was_deactivated) {

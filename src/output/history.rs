@@ -52,11 +52,7 @@ pub fn runs(runs: &[RunRow]) -> String {
 }
 
 fn result(run: &RunRow) -> String {
-    let result = match run.result {
-        Some(RunResult::InStep) => "in step",
-        Some(other) => other.word(),
-        None => INTERRUPTED,
-    };
+    let result = run.result.map_or(INTERRUPTED, RunResult::text);
     let mut text = match (run.undoes, run.repeats) {
         (Some(undone), _) => format!("{result}, undoes {undone}"),
         (None, 0) => result.to_owned(),

@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{ACTIVATE, DISABLE, HEADING};
-use crate::model::{Word as _, printable};
+use crate::model::printable;
 use crate::phrases::counted;
-use crate::plan::RunResult;
 use crate::signals::{Status, WatchState};
 
 /// Returns a status as text, with the command that approves what waits.
@@ -19,7 +18,7 @@ pub fn status(status: &Status, command: Option<&str>) -> String {
     let _ = writeln!(text, "{}\n", status.state.text());
     let last = status.last_run.map_or_else(
         || "none yet".to_owned(),
-        |run| format!("{}, {}", run.ended, result(run.result)),
+        |run| format!("{}, {}", run.ended, run.result.text()),
     );
     let _ = writeln!(text, "  last full run  {last}");
     let next = status.next_run.map_or_else(|| "under way".to_owned(), |next| next.to_string());
@@ -41,11 +40,8 @@ pub fn status(status: &Status, command: Option<&str>) -> String {
     if let (Some(decision), Some(command)) = (&status.decision, command) {
         let waiting = counted(decision.actions, "action waits", "actions wait");
         let _ = writeln!(text, "\n{waiting} for a decision:");
-        for reason in &decision.reasons {
+        for reason in decision.why() {
             let _ = writeln!(text, "  - {reason}");
-        }
-        for kind in decision.refused_by.iter().filter(|_| decision.reasons.is_empty()) {
-            let _ = writeln!(text, "  - limits.{}", kind.word());
         }
         let _ = writeln!(
             text,
@@ -54,11 +50,4 @@ pub fn status(status: &Status, command: Option<&str>) -> String {
         );
     }
     text
-}
-
-fn result(result: RunResult) -> &'static str {
-    match result {
-        RunResult::InStep => "in step",
-        other => other.word(),
-    }
 }

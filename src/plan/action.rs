@@ -27,6 +27,17 @@ pub enum ActionKind {
 }
 
 impl ActionKind {
+    /// The order in which a plan is shown and carried out: accounts that are given back come before
+    /// those that are taken.
+    pub const IN_ORDER: [Self; 6] = [
+        Self::Activate,
+        Self::Create,
+        Self::Disable,
+        Self::Deactivate,
+        Self::GrantAdmin,
+        Self::RevokeAdmin,
+    ];
+
     /// Returns the state of an account after the action, or `None` if it stays as it is.
     #[must_use]
     pub fn leaves(self, mode: DisableMode) -> Option<AccountState> {
@@ -204,6 +215,12 @@ impl Action {
     #[must_use]
     pub fn localpart(&self) -> &Localpart {
         self.user_id.localpart()
+    }
+
+    /// Returns why it waits for an approval, in words; nothing if it does not.
+    #[must_use]
+    pub fn waits_because(&self) -> &'static str {
+        self.approval.map(Approval::text).unwrap_or_default()
     }
 
     /// Returns whether an approval of the plan covers this action.

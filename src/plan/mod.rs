@@ -267,10 +267,16 @@ impl Plan {
     /// Returns whether accounts are to be deactivated, which loses their rooms and e-mail addresses.
     #[must_use]
     pub fn loses_rooms(&self) -> bool {
-        self.in_digest().any(|action| match action.kind {
+        self.in_digest().any(|action| self.is_for_good(action.kind))
+    }
+
+    /// Returns whether an action of this kind deactivates, which nothing undoes completely.
+    #[must_use]
+    pub fn is_for_good(&self, kind: ActionKind) -> bool {
+        match kind {
             ActionKind::Disable => self.disable == DisableMode::Deactivate,
             kind => kind == ActionKind::Deactivate,
-        })
+        }
     }
 
     /// Returns what to do about a refusal if there is no plan to approve.

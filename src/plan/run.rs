@@ -30,4 +30,15 @@ pub enum RunResult {
     Locked,
 }
 
+impl RunResult {
+    /// Returns the result in words.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::InStep => "in step",
+            other => other.into(),
+        }
+    }
+}
+
 serde_with_words!(RunCommand, RunResult);

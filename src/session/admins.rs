@@ -186,7 +186,7 @@ impl Session {
             match self.readers.keycloak.members(membership, &Tally::default()).await {
                 Ok(members) => members_after = members.people,
                 Err(error) => warn!(
-                    "no right of a user of a directory is taken, because the members could not be read again: {}",
+                    "users of a directory may keep the administrator's right, because the members could not be read again: {}",
                     in_one_line(&error)
                 ),
             }

@@ -65,6 +65,20 @@ pub(crate) fn command_to_go_on(global: &Global, command: &str, digest: &Digest) 
     command_line(global, &format!("{command} --approve {}", digest.approving()))
 }
 
+/// Returns the command line after a refusal: it applies this very plan, or shows the plan if none can
+/// be approved yet.
+pub(crate) fn command_after_refusal(
+    global: &Global,
+    command: &str,
+    plan: &Plan,
+    digest: &Digest,
+) -> String {
+    match plan.advice_without_approval() {
+        Some(_) => command_line(global, "plan"),
+        None => command_to_go_on(global, command, digest),
+    }
+}
+
 /// Returns a command line that works in this installation.
 pub(crate) fn command_line(global: &Global, command: &str) -> String {
     let config = global

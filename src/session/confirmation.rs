@@ -7,9 +7,12 @@ use dialoguer::Confirm;
 use dialoguer::console::Term;
 use rustix::termios::{QueueSelector, tcflush};
 
+use super::{Session, print};
 use crate::failure::Failure;
+use crate::output::text::{Head, PlanView};
+use crate::output::{Terminal, text};
 use crate::phrases::counted;
-use crate::plan::{ActionKind, DisableMode, Plan, Skip};
+use crate::plan::{ActionKind, Digest, Plan, Skip};
 
 /// A later yes is about a plan of the past: users may have come back since.
 const LATEST: Duration = Duration::from_mins(5);
@@ -68,6 +71,25 @@ impl Asking {
     }
 }
 
+impl Session {
+    /// Prints a plan before it is carried out. Every name is shown before a yes.
+    pub(crate) fn show_whole(
+        &self,
+        title: impl Into<String>,
+        plan: &Plan,
+        digest: &Digest,
+    ) -> Result<(), Failure> {
+        let view = PlanView {
+            head: &Head::new(title, &self.config),
+            plan,
+            digest,
+            refusals: &[],
+            next: &[],
+        };
+        print(&text::plan(&view, Terminal::of_stdout().whole()))
+    }
+}
+
 /// Returns whether to go on after an answer that took this long.
 fn answered(is_yes: bool, after: Duration) -> Result<(), Failure> {
     match is_yes {
@@ -81,19 +103,18 @@ fn answered(is_yes: bool, after: Duration) -> Result<(), Failure> {
 fn question(plan: &Plan) -> String {
     let accounts = |count| counted(count, "account", "accounts");
     let mut parts = Vec::new();
-    for (kind, verb) in [
-        (ActionKind::Activate, "activate"),
-        (ActionKind::Create, "create"),
-        (ActionKind::Disable, "disable"),
-        (ActionKind::Deactivate, "deactivate"),
-        (ActionKind::GrantAdmin, "make administrators of"),
-        (ActionKind::RevokeAdmin, "take the right of administrators from"),
-    ] {
+    for kind in ActionKind::IN_ORDER {
+        let verb = match kind {
+            ActionKind::Activate => "activate",
+            ActionKind::Create => "create",
+            ActionKind::Disable => "disable",
+            ActionKind::Deactivate => "deactivate",
+            ActionKind::GrantAdmin => "make administrators of",
+            ActionKind::RevokeAdmin => "take the right of administrators from",
+        };
         let count = plan.count_to_apply(kind);
-        let is_for_good = kind == ActionKind::Deactivate
-            || kind == ActionKind::Disable && plan.disable == DisableMode::Deactivate;
         if count > 0 {
-            let for_good = if is_for_good { " for good" } else { "" };
+            let for_good = if plan.is_for_good(kind) { " for good" } else { "" };
             parts.push(format!("{verb} {}{for_good}", accounts(count)));
         }
     }

@@ -32,7 +32,9 @@ use crate::state::{Age, State};
 use crate::writers::{MasCli, Writer, WriterError};
 
 pub(crate) use self::admins::AdminsOfMas;
-pub(crate) use self::approval::{Order, command_line, command_to_go_on, shell_word};
+pub(crate) use self::approval::{
+    Order, command_after_refusal, command_line, command_to_go_on, shell_word,
+};
 pub(crate) use self::confirmation::Asking;
 pub(crate) use self::notifications::{RunReport, next_step};
 pub(crate) use self::pager::page;

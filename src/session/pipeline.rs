@@ -95,20 +95,24 @@ impl Session {
         scope: Option<&PlanScope>,
     ) -> Plan {
         let mut plan = decision.into_plan();
-        self.config.limits.defer_stages(&mut plan, Past::default());
+        self.complete(&mut plan, reading);
         if scope.is_none() {
             metrics().plan(&plan);
         }
-        warn_of_doubts(&reading.facts, &plan);
         plan
+    }
+
+    /// Leaves to later runs what there is no room for, and warns of what is in doubt.
+    fn complete(&self, plan: &mut Plan, reading: &Reading) {
+        self.config.limits.defer_stages(plan, Past::default());
+        warn_of_doubts(&reading.facts, plan);
     }
 
     /// Makes the same plan about all accounts, only to be shown, with every account's part in it.
     pub(crate) async fn review<'f>(&'f self, reading: &'f Reading) -> Result<Review<'f>, Failure> {
         let mut review = self.decide(reading, None, Aim::Show).await?.into_review();
-        self.config.limits.defer_stages(review.plan_mut(), Past::default());
+        self.complete(review.plan_mut(), reading);
         metrics().plan(review.plan());
-        warn_of_doubts(&reading.facts, review.plan());
         Ok(review)
     }
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use tracing::error;
 
-use super::{Order, RunReport, Session, command_to_go_on, next_step, tell, tell_the_end};
+use super::{Order, RunReport, Session, command_after_refusal, next_step, tell, tell_the_end};
 use crate::apply::{self, ApplyTallies, Hangup, RunContext, RunRecord, Stop};
 use crate::cli::{Global, SyncFormat};
 use crate::environment::{Surroundings, Timeouts};
@@ -84,7 +84,7 @@ impl Writing {
             plan.hold_back();
         }
         if !refusals.is_empty() {
-            let command = command_to_go_on(global, &order.line, &order.digest);
+            let command = command_after_refusal(global, &order.line, plan, &order.digest);
             let stale = order.stale(plan, self.session.state.as_ref())?;
             let text =
                 text::refused(&refusals, plan, stale.as_ref(), &command, Terminal::of_stderr());

@@ -3,9 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::model::{Timestamp, Word as _, printable};
-use crate::plan::{
-    Action, ActionKind, Approval, Digest, Left, Outcome, OutcomeKind, Plan, Refusal, Skip,
-};
+use crate::plan::{Action, ActionKind, Digest, Left, Outcome, OutcomeKind, Plan, Refusal, Skip};
 
 /// What the end of a run is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,7 +181,7 @@ fn name(action: &Action) -> String {
 }
 
 fn with_reason(action: &Action) -> String {
-    let why = action.approval.map(Approval::text).unwrap_or_default();
+    let why = action.waits_because();
     printable(&format!("{}: {why}", action.localpart())).into_owned()
 }
 

@@ -15,10 +15,10 @@ use crate::lock::RunLock;
 use crate::metrics::{RunKind, metrics};
 use crate::model::{MasAdmin, Timestamp, Word as _};
 use crate::phrases::counted;
-use crate::plan::{Approval, Outcome, Plan};
+use crate::plan::{Outcome, Plan};
 use crate::planner::Past;
 use crate::readers::{ReadError, Reading, Refresh};
-use crate::session::{Aim, Session, command_line, command_to_go_on, next_step};
+use crate::session::{Aim, Session, command_after_refusal, command_to_go_on, next_step};
 use crate::signals::{Coverage, News};
 use crate::watch::{Due, Window};
 
@@ -204,11 +204,7 @@ impl Watcher<'_> {
                 self.writing.refused(COMMAND, plan, &refusals)?;
             }
             let digest = plan.digest();
-            // Without a plan that could be approved, no digest stands for one.
-            let command = match plan.advice_without_approval() {
-                Some(_) => command_line(self.global, "plan"),
-                None => command_to_go_on(self.global, "sync", &digest),
-            };
+            let command = command_after_refusal(self.global, "sync", plan, &digest);
             self.show_refusal(kind, plan, &digest, &refusals, &command);
             if kind == RunKind::Full {
                 let next = next_step(self.global, "sync", &digest);
@@ -283,10 +279,9 @@ impl Watcher<'_> {
     fn waiting(&self, plan: &Plan, outcomes: &[Outcome]) -> Option<Waiting> {
         let count = Some(plan.to_approve().count()).filter(|count| *count > 0)?;
         let digest = plan.digest_after(outcomes);
-        let reasons = plan.to_approve().map(|action| {
-            let why = action.approval.map(Approval::text).unwrap_or_default();
-            format!("{}: {why}", action.localpart())
-        });
+        let reasons = plan
+            .to_approve()
+            .map(|action| format!("{}: {}", action.localpart(), action.waits_because()));
         let reasons = reasons.take(MOST_NAMED).collect();
         let command = command_to_go_on(self.global, "sync", &digest);
         Some(Waiting { digest, count, reasons, command })

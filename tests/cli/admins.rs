@@ -1,7 +1,9 @@
 //! `[admins]`: administrators in MAS by group and role.
 
 use matrix_keycloak_sync::standins::mas::SessionKind;
-use matrix_keycloak_sync::standins::{Fault, NewAccount, NewUser, RunningWorld};
+use matrix_keycloak_sync::standins::{
+    Fault, NewAccount, NewUser, RunningWorld, SeenRequest, World,
+};
 
 use crate::harness::{
     BY_BOTH, EVERY_WAY, NO_LIMITS, Program, Way, account, group, mas_cli, program, program_by,
@@ -21,11 +23,15 @@ fn sync(world: &RunningWorld, way: Way) -> Vec<String> {
 
 /// Ada and Boss are in the group of administrators. Bob and Boss are administrators in MAS.
 async fn three() -> RunningWorld {
+    three_in(group()).await
+}
+
+async fn three_in(world: World) -> RunningWorld {
     let names = ["ada", "bob", "boss"];
     let world = started(
         names
             .iter()
-            .fold(group().group("/matrix-admins"), |world, name| world.member(name).account(name)),
+            .fold(world.group("/matrix-admins"), |world, name| world.member(name).account(name)),
     )
     .await;
     for name in ["ada", "boss"] {
@@ -326,4 +332,47 @@ async fn history_counts_the_changes_of_administrators() {
     sync(&world, BY_BOTH);
     let history = with_admins(&world, BY_BOTH, "").run("history").exits(0);
     history.prints(&["in step, 2 changes of administrators"]);
+}
+
+#[tokio::test]
+async fn plan_offers_no_approval_before_the_accounts_are_rechecked() {
+    let outsiders = ["uma", "uri", "uwe"];
+    let world = outsiders.iter().fold(group(), |world, name| world.user(name).account(name));
+    let world = three_in(world).await;
+    let limited = format!("[limits]\nmax_look = 2\n{PROTECT}{ADMINS}");
+    let plan = program_by(&world, BY_BOTH, &limited).run("plan").exits(0);
+    let plan = plan.prints(&["limits.max_look"]);
+    assert!(!plan.stdout.contains("--approve"), "{}", plan.stdout);
+}
+
+#[tokio::test]
+async fn directory_that_goes_down_between_the_lists_takes_no_right() {
+    let of_directory = ["bob", "boss"];
+    let world = three().await;
+    world.keycloak.state().realm("corp").join("bob", "/matrix-admins");
+    for name in of_directory {
+        world.keycloak.state().realm("corp").user_mut(name).expect("seeded").federation_link =
+            Some("ldap-1".to_owned());
+    }
+    let group = world.keycloak.state().realm("corp").group_by_path("/matrix-users").cloned();
+    let members = format!("/groups/{}/members", group.expect("seeded").id);
+    // It is down from the end of the first list of members, which takes three requests, to the
+    // beginning of the second.
+    let outage = |ends: bool| {
+        let state = world.keycloak.shared();
+        move |_: &SeenRequest| {
+            for (name, group) in of_directory
+                .iter()
+                .flat_map(|name| ["/matrix-users", "/matrix-admins"].map(|group| (name, group)))
+            {
+                let mut state = state.lock();
+                let realm = state.realm("corp");
+                if ends { realm.join(name, group) } else { realm.leave(name, group) }
+            }
+        }
+    };
+    world.keycloak.faults().on(&members).skip(2).times(1).after(outage(false));
+    world.keycloak.faults().on(&members).skip(3).times(1).before(outage(true));
+    let run = with_admins(&world, BY_BOTH, "").run("sync --format json").exits(0);
+    assert_eq!(run.actions(), ["grant_admin ada in_admin_group done"]);
 }

@@ -211,3 +211,12 @@ async fn verbose_logs_every_request_once_with_status_and_duration() {
     run.tells(&[" INFO POST http://", "/protocol/openid-connect/token: 200 after ", " ms\n"]);
     assert!(!program(&world).run("plan").exits(0).stderr.contains("GET "));
 }
+
+#[tokio::test]
+async fn json_log_has_no_approval_before_the_accounts_are_rechecked() {
+    let world = started(the_table().user("erin").account("erin")).await;
+    let mut checked = Checked::default();
+    let refused = checked.run(&world, "[limits]\nmax_look = 1\n", "sync", 3).pop();
+    let command = refused.as_ref().and_then(|event| event["command"].as_str());
+    assert!(command.is_some_and(|command| command.ends_with(" plan")), "{refused:?}");
+}

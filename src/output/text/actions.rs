@@ -11,14 +11,7 @@ use crate::plan::{Action, ActionKind, Approval, DisableMode, Plan, Skip};
 
 /// Lists every kind of action, in the order in which they are carried out.
 pub(super) fn every_kind(page: &mut Page, plan: &Plan) {
-    for kind in [
-        ActionKind::Activate,
-        ActionKind::Create,
-        ActionKind::Disable,
-        ActionKind::Deactivate,
-        ActionKind::GrantAdmin,
-        ActionKind::RevokeAdmin,
-    ] {
+    for kind in ActionKind::IN_ORDER {
         of_kind(page, plan, kind);
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
 use super::NotReady;
-use crate::model::{ServerText, Timestamp, serde_with_words};
+use crate::model::{ServerText, Timestamp, Word as _, serde_with_words};
 use crate::plan::{RefusalKind, RunResult};
 use crate::state::RunRow;
 
@@ -147,6 +147,18 @@ pub struct PendingDecision {
     /// Why it waits. The reasons name users, so they are here only on loopback.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<ServerText>,
+}
+
+impl PendingDecision {
+    /// Returns why it waits, as far as this document may say it: the reasons, or else the limits.
+    #[must_use]
+    pub fn why(&self) -> Vec<String> {
+        if self.reasons.is_empty() {
+            self.refused_by.iter().map(|kind| format!("limits.{}", kind.word())).collect()
+        } else {
+            self.reasons.iter().map(ToString::to_string).collect()
+        }
+    }
 }
 
 /// An error as it is shown.

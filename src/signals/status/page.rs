@@ -13,7 +13,6 @@ use super::chart::Chart;
 use super::{ReadCounts, Status};
 use crate::model::{Timestamp, Word as _};
 use crate::phrases::counted;
-use crate::plan::RunResult;
 
 const TEMPLATE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
@@ -73,11 +72,7 @@ pub(in crate::signals) fn page(
     // Only the printed form of text from servers is safe to show.
     let decision = status.decision.as_ref().map(|decision| ShownDecision {
         count: counted(decision.actions, "action waits", "actions wait"),
-        reasons: if decision.reasons.is_empty() {
-            decision.refused_by.iter().map(|kind| format!("limits.{}", kind.word())).collect()
-        } else {
-            decision.reasons.iter().map(ToString::to_string).collect()
-        },
+        reasons: decision.why(),
         command: decision.command.to_string(),
     });
     let failure = status
@@ -106,7 +101,7 @@ pub(in crate::signals) fn page(
         ready => status.ready,
         since => ShownTime::from(status.since),
         now => ShownTime::from(status.time),
-        last_run => status.last_run.map(|run| (ShownTime::from(run.ended), result(run.result))),
+        last_run => status.last_run.map(|run| (ShownTime::from(run.ended), run.result.text())),
         next_run => status.next_run.map(ShownTime::from),
         members => status.read.map(|read| number(read.members)),
         accounts => status.read.map(|read| number(read.accounts)),
@@ -125,12 +120,4 @@ pub(in crate::signals) fn page(
 
 fn number(count: usize) -> String {
     HumanCount(count as u64).to_string()
-}
-
-/// Returns how a run ended, in words.
-fn result(result: RunResult) -> &'static str {
-    match result {
-        RunResult::InStep => "in step",
-        other => other.word(),
-    }
 }
