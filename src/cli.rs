@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 #[cfg(feature = "demo")]
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{PathBuf, absolute};
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -69,6 +69,16 @@ pub struct Global {
     /// What a user types to run this program, for commands to paste.
     #[arg(skip)]
     pub program: String,
+}
+
+impl Global {
+    /// Returns the same options for a command that is typed in another folder than this one.
+    #[must_use]
+    pub fn from_anywhere(&self) -> Self {
+        let config =
+            self.config.as_ref().map(|file| absolute(file).unwrap_or_else(|_| file.clone()));
+        Self { config, ..self.clone() }
+    }
 }
 
 /// `--log-format`.

@@ -46,6 +46,7 @@ thorough() {
         --skip fault_matrix --skip kills --skip churn
 }
 
+mkdir -p target/mutants
 rm -rf target/mutants/mutants.out
 quick
 thorough

@@ -8,5 +8,6 @@ use crate::watch::stay_in_step;
 
 /// Keeps accounts in step until a signal comes.
 pub async fn watch(global: &Global, surroundings: &Surroundings) -> Result<Exit, Failure> {
-    stay_in_step(global, surroundings).await
+    // Its commands are read in a room, or on a page.
+    stay_in_step(&global.from_anywhere(), surroundings).await
 }

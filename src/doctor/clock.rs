@@ -31,10 +31,9 @@ fn judge(theirs: SystemTime, ours: SystemTime) -> Skew {
 }
 
 /// Compares the server's clock with ours.
-pub(super) fn check(section: &mut Section, server: &str, probe: Probe) {
-    const NAME: &str = "clock";
+pub(super) fn check(section: &mut Section, name: &'static str, server: &str, probe: Probe) {
     let Some(theirs) = probe.date else {
-        section.skip(&[NAME], &format!("{server} does not send the time"));
+        section.skip(&[name], &format!("{server} does not send the time"));
         return;
     };
     let direction = if theirs > probe.received { "ahead of" } else { "behind" };
@@ -46,10 +45,10 @@ pub(super) fn check(section: &mut Section, server: &str, probe: Probe) {
     match judge(theirs, probe.received) {
         Skew::None => {
             section
-                .ok(NAME, format!("the same as on this machine, within {} s", NOTABLE.as_secs()));
+                .ok(name, format!("the same as on this machine, within {} s", NOTABLE.as_secs()));
         }
-        Skew::Notable(apart) => section.warn(NAME, found(apart), fix),
-        Skew::TooMuch(apart) => section.problem(NAME, found(apart), fix),
+        Skew::Notable(apart) => section.warn(name, found(apart), fix),
+        Skew::TooMuch(apart) => section.problem(name, found(apart), fix),
     }
 }
 
@@ -72,7 +71,12 @@ mod tests {
             let apart = Duration::from_secs(seconds);
             for theirs in [ours + apart, ours - apart] {
                 let mut section = Section::new(Area::Keycloak, "");
-                check(&mut section, "Keycloak", Probe { date: Some(theirs), received: ours });
+                check(
+                    &mut section,
+                    "clock",
+                    "Keycloak",
+                    Probe { date: Some(theirs), received: ours },
+                );
                 assert_eq!(section.checks[0].status, status, "{seconds}");
             }
         }
@@ -84,6 +88,7 @@ mod tests {
         let mut section = Section::new(Area::Synapse, "");
         check(
             &mut section,
+            "clock",
             "Synapse",
             Probe { date: Some(ours - Duration::from_secs(3725)), received: ours },
         );
@@ -96,7 +101,12 @@ mod tests {
     #[test]
     fn no_clock_is_no_problem() {
         let mut section = Section::new(Area::Synapse, "");
-        check(&mut section, "Synapse", Probe { date: None, received: SystemTime::UNIX_EPOCH });
+        check(
+            &mut section,
+            "clock",
+            "Synapse",
+            Probe { date: None, received: SystemTime::UNIX_EPOCH },
+        );
         assert_eq!(section.checks[0].status, Status::Skipped);
     }
 }

@@ -5,7 +5,7 @@ use futures_util::future::join;
 use reqwest::StatusCode;
 
 use super::check::{Area, Section};
-use super::{reach, settings, version};
+use super::{clock, reach, settings, version};
 use crate::config::{Config, MasApiAuth, MasApiConfig};
 use crate::error_chain::in_one_line;
 use crate::http::{HttpError, Issued, Purpose, is_loopback};
@@ -47,6 +47,10 @@ pub(super) async fn check(config: &Config, reader: &MasReader, readers: &Readers
     // The issuer may be another server than the Admin API, so neither waits for the other.
     let (probed, issued) = join(mas.probe(), mas.issued()).await;
     let reached = reach::check(&mut section, "MAS", &settings.url, probed);
+    let is_silent = matches!(&issued, Err(HttpError { purpose: Purpose::Discovery, .. }));
+    if !is_silent && let Some(Ok(probe)) = mas.probe_issuer().await {
+        clock::check(&mut section, "issuer_clock", "MAS's issuer", probe);
+    }
     let entered = token(&mut section, mas, issued);
     if let Err(why) = reached.and(entered) {
         section.skip(&["version", "server_name", "accounts", "exposure"], &why);

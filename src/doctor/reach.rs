@@ -16,7 +16,7 @@ pub(super) fn check(
     match probe {
         Ok(probe) => {
             section.ok("reachable", format!("{server} answers, {}", protection(url)));
-            clock::check(section, server, probe);
+            clock::check(section, "clock", server, probe);
             Ok(())
         }
         Err(error) => {

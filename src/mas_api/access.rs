@@ -2,15 +2,29 @@
 
 use secrecy::SecretString;
 use serde::Deserialize;
+use url::Url;
 
 use super::{MasApi, ROOT};
 use crate::config::MasApiAuth;
-use crate::http::{HttpError, Issued, Probe};
+use crate::http::{Api, Credentials, HttpError, Issued, Probe};
+use crate::model::Server;
 
 impl MasApi {
     /// Checks whether the listener answers, with or without the Admin API.
     pub async fn probe(&self) -> Result<Probe, HttpError> {
         self.api.probe(&[&ROOT[..], &["version"]].concat()).await
+    }
+
+    /// Asks the issuer at its own address, if that is not where the Admin API is.
+    ///
+    /// Source: `GET {issuer}/.well-known/openid-configuration`.
+    pub async fn probe_issuer(&self) -> Option<Result<Probe, HttpError>> {
+        let elsewhere = |issuer: &&Url| issuer.origin() != self.config.url.origin();
+        let issuer = self.config.issuer.as_ref().filter(elsewhere)?;
+        // Without a token: it is for the Admin API alone.
+        let none = Credentials::Token(SecretString::default());
+        let api = Api::new(Server::Mas, issuer.clone(), self.open.clone(), none);
+        Some(api.probe(&[".well-known", "openid-configuration"]).await)
     }
 
     /// Returns what MAS said about the token, or `None` for a personal access token.

@@ -22,11 +22,12 @@ pub(crate) struct RunReport {
     pub(crate) news: Option<News>,
 }
 
-/// Returns what an administrator can run about a plan: the command is `sync` with its approval.
+/// Returns what a reader of the room can run about a plan: the command is `sync` with its approval.
 pub(crate) fn next_step(global: &Global, command: &str, digest: &Digest) -> NextStep {
+    let global = global.from_anywhere();
     NextStep::Approve {
-        check: command_line(global, "plan"),
-        approve: command_to_go_on(global, command, digest),
+        check: command_line(&global, "plan"),
+        approve: command_to_go_on(&global, command, digest),
     }
 }
 
@@ -55,6 +56,15 @@ impl Session {
         let accounts =
             format!("{} (realm {})", self.config.server_name, self.config.keycloak.realm);
         Notices { accounts, interval: self.config.watch.interval, memory }
+    }
+
+    /// Updates what the room has heard of, because another run may have sent a message since.
+    pub(crate) fn refresh_notices(&self, notices: &mut Notices) {
+        let known = self.state.as_ref().and_then(|state| state.notices().ok());
+        // What could not be written down counts, too.
+        if let Some(memory) = known.filter(|memory| memory.sent >= notices.memory.sent) {
+            notices.memory = memory;
+        }
     }
 
     /// Takes in news, and returns the message to send, if one is due.

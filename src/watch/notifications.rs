@@ -25,6 +25,7 @@ impl Watcher<'_> {
             self.settle(ended.ok().flatten());
         }
         let session = &self.writing.session;
+        session.refresh_notices(&mut self.notices);
         let Some(notice) = session.due_notice(&mut self.notices, news) else { return };
         let config = &session.config;
         let (Some(synapse), Some(room)) = (config.synapse.clone(), config.notify.room.clone())
@@ -45,6 +46,7 @@ impl Watcher<'_> {
     /// Takes in that a message was not sent, if so.
     fn settle(&mut self, unsent: Option<Unsent>) {
         if let Some(unsent) = unsent {
+            self.writing.session.refresh_notices(&mut self.notices);
             self.notices.not_sent(unsent);
             self.writing.session.remember(&self.notices);
         }

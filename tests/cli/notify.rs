@@ -291,6 +291,36 @@ async fn watch_reports_a_run_that_fails() {
 }
 
 #[tokio::test]
+async fn watch_does_not_repeat_what_a_run_by_hand_has_told_the_room() {
+    let world = group().members(5, "c").accounts(5, "c").user("dave");
+    let world = started(with_bot(world)).await;
+    let watching = watching(&world, "[limits]\nmax_disable = 0\n").await;
+    world.put_account(&NewAccount::new("dave")).expect("a free name");
+    from_its_folder(&world, "sync").exits(3);
+    assert_eq!(messages(&world).len(), 1);
+    watching.signal("HUP");
+    assert_eq!(watching.is_not_ready().await, "not ready: a plan was refused\n");
+    assert_eq!(watching.stop(), 0);
+    assert_eq!(messages(&world).len(), 1, "{:?}", messages(&world));
+}
+
+#[tokio::test]
+async fn command_in_the_room_works_in_every_folder() {
+    let world = started(many_leavers()).await;
+    notifying(&world, "").run("config check").exits(0);
+    from_its_folder(&world, "sync").exits(3);
+    let config = world.directory().join("config.toml");
+    let command = format!("matrix-keycloak-sync --config {} sync --approve ", config.display());
+    assert!(messages(&world)[0].contains(&command), "{:?}", messages(&world));
+}
+
+/// Runs it in the folder of the configuration that the world has already.
+fn from_its_folder(world: &RunningWorld, line: &str) -> Run {
+    let here = program_with(world, Auth::ClientCredentials).within(world.directory());
+    here.run(&format!("--config config.toml {line}"))
+}
+
+#[tokio::test]
 async fn no_run_waits_for_the_command_of_another() {
     let world = started(the_table()).await;
     let begun = world.directory().join("begun");

@@ -10,6 +10,7 @@ use matrix_keycloak_sync::model::ServerText;
 use matrix_keycloak_sync::output::{Terminal, doctor};
 use matrix_keycloak_sync::readers::{Readers, Tally};
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::configuration::loaded;
 use crate::corpus::{law_at_a_cost, texts_in, understood};
@@ -19,11 +20,17 @@ use crate::stage::{self, Reply, Stage, good, missing};
 
 /// Examines the stage, and returns the checks with this name.
 fn examined(stage: &Stage, name: &str) -> Vec<Check> {
+    examined_at(stage, None, name)
+}
+
+/// Does the same with this issuer.
+fn examined_at(stage: &Stage, issuer: Option<&Url>, name: &str) -> Vec<Check> {
     let more = format!(
         "[accounts]\nsource = \"mas\"\n[synapse]\nurl = {:?}\nadmin_token = \"token\"\n",
         stage.url.as_str()
     );
-    let config = loaded(stage, &more);
+    let mut config = loaded(stage, &more);
+    config.mas_api.as_mut().expect("an Admin API").issuer = issuer.cloned();
     let mas = MasApi::new(config.mas_api.as_ref().expect("an Admin API"), Timeouts::default())
         .expect("a client");
     let readers = Readers::new(&config, Some(&mas), Timeouts::default()).expect("readers");
@@ -141,4 +148,25 @@ fn clock_is_used_if_valid_or_ignored() {
         );
         statuses(&checks)
     });
+}
+
+#[test]
+fn clock_of_an_issuer_on_another_server_is_checked_too() {
+    let stage = Stage::new();
+    let mut issuer = stage.url.clone();
+    issuer.set_host(Some("localhost")).expect("a name");
+    let endpoint = issuer.join("oauth2/token").expect("a path");
+    let metadata = json!({"issuer": issuer, "token_endpoint": endpoint});
+    stage.serve(move |asked| match asked.path.as_str() {
+        "/.well-known/openid-configuration" => {
+            let date = Some("Mon, 23 Nov 2020 10:31:26 GMT".to_owned());
+            Reply { date, ..stage::json(&metadata) }
+        }
+        _ => missing(),
+    });
+    let checks = examined_at(&stage, Some(&issuer), "issuer_clock");
+    assert_eq!(checks.iter().map(|check| check.status).collect::<Vec<_>>(), [Status::Problem]);
+    assert!(checks[0].found.starts_with("the clock of MAS's issuer is "), "{checks:?}");
+    // At the same place as the Admin API it has the same clock.
+    assert!(examined_at(&stage, Some(&stage.url), "issuer_clock").is_empty());
 }
