@@ -13,7 +13,8 @@ use crate::model::{Account, KeycloakId, Localpart, Member, UserId};
 use crate::output::Terminal;
 use crate::output::explain as text;
 use crate::output::explain::{AskedFor, Explained, InKeycloak};
-use crate::planner::{Facts, Rechecks, Verdict};
+use crate::plan::{KeptReason, Plan};
+use crate::planner::{Facts, Rechecks, RightAfter, Verdict};
 use crate::readers::{ReadError, Reading, ServerAnswers};
 use crate::session::{AdminsOfMas, Aim, Decision, Session, command_to_go_on, page};
 use crate::state::{ActionRow, RunId};
@@ -31,7 +32,7 @@ pub async fn explain(
     let facts = &reading.facts;
     let subject = wanted.subject(facts);
     let (decision, reach) = decide(&session, &reading, &subject).await?;
-    let accounts = explained(&decision, facts, &subject);
+    let mut accounts = explained(&decision, facts, &subject);
 
     let mut ids: BTreeSet<KeycloakId> = subject.ids().collect();
     for one in &accounts {
@@ -44,10 +45,17 @@ pub async fn explain(
     if !in_keycloak && accounts.is_empty() && members.is_empty() {
         return Err(Failure::UnknownUser(wanted.name()));
     }
-    let needs_approval = accounts.iter().any(|one| one.verdict.approval().is_some());
     let is_complete = reach == RecheckedAccounts::Plan && decision.admins == AdminsOfMas::Known;
-    let approve = (needs_approval && is_complete)
-        .then(|| command_to_go_on(global, "sync", &decision.into_plan().digest()));
+    let unclear = decision.unclear_rights().to_vec();
+    let plan = decision.into_plan();
+    for one in &mut accounts {
+        follow(one, &plan, &unclear);
+    }
+    let waits =
+        |one: &Explained<'_>| plan.to_approve().any(|action| action.user_id == one.account.user_id);
+    let needs_approval = accounts.iter().any(waits);
+    let approve =
+        (needs_approval && is_complete).then(|| command_to_go_on(global, "sync", &plan.digest()));
     let exit = exit(&accounts);
     let is_wanted = |member: &&Member| subject.is_member(member);
     let known = text::KnownFacts {
@@ -106,12 +114,26 @@ fn explained<'f>(
         let mark = draft.mark(account, &verdict, rechecks.evidence(&account.user_id));
         let next_stage = draft.next_stage_of(account);
         let evidence = draft.evidence(account, rechecks);
-        let right = decision.right_after(&account.user_id);
-        Explained { account, verdict, mark, next_stage, right, evidence }
+        Explained { account, verdict, mark, next_stage, right: None, evidence }
     };
     let mut explained: Vec<_> = accounts.map(explain).collect();
     explained.sort_by_key(|one| &one.account.user_id);
     explained
+}
+
+/// Adds what the whole plan decides: an administrator who is one of the last keeps right and account.
+fn follow(one: &mut Explained<'_>, plan: &Plan, unclear: &[UserId]) {
+    let user_id = &one.account.user_id;
+    let is_unclear = || unclear.contains(user_id).then_some(RightAfter::Unclear);
+    one.right = RightAfter::by(plan, user_id).or_else(is_unclear);
+    let would_lose_it = matches!(
+        one.verdict,
+        Verdict::Disable(_) | Verdict::NeedsApproval(..) | Verdict::Deactivate(_)
+    );
+    let loses_it = || plan.actions.iter().any(|it| it.user_id == *user_id && it.kind.shuts_out());
+    if one.right == Some(RightAfter::Last) && would_lose_it && !loses_it() {
+        one.verdict = Verdict::Kept(KeptReason::LastAdmin);
+    }
 }
 
 /// Asks Keycloak about users by ID, and by name if no ID is known or Keycloak knows none of them,

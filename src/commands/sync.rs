@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::plan as plan_command;
 use crate::cli::{Global, PlanArgs, PlanFormat, SyncArgs, SyncFormat};
@@ -97,7 +97,12 @@ async fn carry_out(run: &Writing, global: &Global, args: &SyncArgs) -> Result<Ex
         }
         return Ok(Exit::Refused);
     }
-    Asking::unless(args.yes || args.approve.is_some()).confirm(&plan)?;
+    let asking = Asking::unless(args.yes || args.approve.is_some());
+    if args.format == SyncFormat::Json && asking != Asking::Never {
+        let whole = run.session.whole("Plan", &plan, &order.digest, Terminal::of_stderr());
+        tell(global, &whole, || info!(digest = %order.digest, "a plan waits for a yes"));
+    }
+    asking.confirm(&plan)?;
     let (outcomes, exit) = run.finish(&order, global, &plan, args.format).await?;
     say_what_waits(global, &plan, &outcomes);
     Ok(exit)

@@ -44,7 +44,7 @@ pub async fn undo(
     }
     show(session, &plan, state, id)?;
     let asking = Asking::unless(args.yes || args.approve.is_some());
-    if asking.include_members(&plan) {
+    if asking.include_members(&plan)? {
         plan.include_members();
     }
     let order = Order {

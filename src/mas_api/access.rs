@@ -15,7 +15,7 @@ impl MasApi {
         self.api.probe(&[&ROOT[..], &["version"]].concat()).await
     }
 
-    /// Asks the issuer at its own address, if that is not where the Admin API is.
+    /// Asks the issuer, if its server is not that of the Admin API.
     ///
     /// Source: `GET {issuer}/.well-known/openid-configuration`.
     pub async fn probe_issuer(&self) -> Option<Result<Probe, HttpError>> {

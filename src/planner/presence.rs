@@ -67,7 +67,7 @@ impl<'f> Presence<'f> {
                 verdict => presence.note(account, verdict),
             }
         }
-        presence.note_locks(draft, verdicts);
+        presence.note_locks(draft, verdicts, rechecks);
         presence.note_directories(draft, rechecks);
         let seen = rechecks.all_evidence().map(|seen| &seen.account);
         presence.bridges =
@@ -95,14 +95,16 @@ impl<'f> Presence<'f> {
         }
     }
 
-    /// Adds the locks that the second look has confirmed, and those that are over.
-    fn note_locks(&mut self, draft: &Draft<'f>, verdicts: &Verdicts<'f>) {
+    /// Adds the locks that the second look has confirmed, and those that are over. The time of an
+    /// account that was never tied to a user starts again, so that it takes no room from others.
+    fn note_locks(&mut self, draft: &Draft<'f>, verdicts: &Verdicts<'f>, rechecks: &Rechecks) {
         let Facts { memory, .. } = draft.table.facts;
         let still = verdicts.of_accounts.iter().filter(|(account, verdict)| {
-            let stays = matches!(
-                verdict,
-                Verdict::OutsideDisabled | Verdict::Deactivate(_) | Verdict::DeactivateSkipped(..)
-            );
+            let stays = match verdict {
+                Verdict::OutsideDisabled => rechecks.evidence(&account.user_id).is_none(),
+                Verdict::Deactivate(_) | Verdict::DeactivateSkipped(..) => true,
+                _ => false,
+            };
             stays && draft.table.is_own_lock(account, account.seen(), None)
         });
         self.locked.extend(still.map(|(account, _)| &account.user_id));

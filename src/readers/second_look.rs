@@ -57,6 +57,11 @@ impl Readers {
                 return Ok(Rechecks::TooMany { aside: aside.rechecks });
             }
             accounts.retain(|account| !aside.rechecks.contains_key(&account.user_id));
+            if accounts.is_empty()
+                && let Some(error) = aside.none_rechecked()
+            {
+                return Err(error);
+            }
         }
         let by_name = accounts.iter().filter(|account| account.by_name == AskByName::Always);
         let wanted: Vec<_> = by_name.map(|account| account.user_id.localpart()).collect();

@@ -19,6 +19,16 @@ pub(super) struct SetAside {
     /// Whether more other accounts were found than may be rechecked. Then Synapse was not asked
     /// about all.
     pub(super) leaves_too_many: bool,
+    /// The first error about an account that is set aside all the same.
+    pub(super) first_error: Option<ReadError>,
+}
+
+impl SetAside {
+    /// Returns the error, if no account could be rechecked.
+    pub(super) fn none_rechecked(&mut self) -> Option<ReadError> {
+        let source = self.first_error.take_if(|_| self.rechecks.values().all(Result::is_err))?;
+        Some(ReadError::NoneRechecked { count: self.rechecks.len(), source: Box::new(source) })
+    }
 }
 
 impl Readers {
@@ -36,6 +46,7 @@ impl Readers {
         let may_be_aside = |account: &&ToRecheck| account.ask != AskFirst::Both;
         let mut others = accounts.iter().filter(|account| !may_be_aside(account)).count();
         let (mut rechecks, mut silences) = (BTreeMap::new(), Silences::default());
+        let mut first_error = None;
         let mut asking = stream::iter(accounts.iter().filter(may_be_aside))
             .map(|account| async move { (account, self.detail(&account.user_id, None).await) })
             .buffered(AT_A_TIME);
@@ -57,12 +68,13 @@ impl Readers {
                 Err(error) if account.ask == AskFirst::SynapseAlone => {
                     tally.add(1);
                     rechecks.insert(account.user_id.clone(), Err(in_one_line(&error)));
+                    first_error.get_or_insert(error);
                 }
                 Ok(_) | Err(_) => others += 1,
             }
         }
         drop(asking);
-        Ok(SetAside { rechecks, leaves_too_many: others > most })
+        Ok(SetAside { rechecks, leaves_too_many: others > most, first_error })
     }
 }
 

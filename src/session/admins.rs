@@ -118,15 +118,18 @@ impl Session {
         self.config.admins.is_some() && !self.config.policy.protect_admins
     }
 
-    /// Returns no change of administrators, if a plan may disable them: the last ones are kept. The
-    /// reading may be older than the last change of an administrator, so MAS is asked again.
+    /// Returns no change of administrators, if a plan may disable some: the last ones are kept. The
+    /// reading may be older than the last change of an administrator, so MAS is asked again. If it does
+    /// not answer, each account to disable may be the last administrator's, and is skipped.
     pub(super) async fn no_admin_changes(
         &self,
         members: &Draft<'_>,
         reading: &Reading,
+        rechecks: &mut Rechecks,
+        to_disable: &[UserId],
     ) -> Option<AdminChanges> {
         // This copies the reading, which an event in `watch` must not pay for without need.
-        if !self.may_disable_admins() {
+        if !self.may_disable_admins() || to_disable.is_empty() {
             return None;
         }
         let (rules, of_admins) = (self.config.policy.admins?, reading.of_admins()?);
@@ -134,7 +137,8 @@ impl Session {
         let draft = AdminDraft::new(members, &of_admins.facts, &policy, rules);
         let admins = self.admins_now().await;
         if let Err(error) = &admins {
-            warn!("administrators are those of the last full reading: {}", in_one_line(error));
+            let why = format!("the administrators are unknown: {}", in_one_line(error));
+            rechecks.fail(to_disable, &why);
         }
         Some(draft.no_changes(admins.as_ref().ok()))
     }

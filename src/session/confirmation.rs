@@ -21,22 +21,27 @@ const LATEST: Duration = Duration::from_mins(5);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asking {
     /// If a person is there to answer: stdin and stderr are a terminal.
-    OnTerminal,
+    OnTerminal {
+        /// When the plan was shown.
+        since: Instant,
+    },
     /// The answer is yes: by `--yes`, or by the approval of exactly this plan.
     Never,
 }
 
 impl Asking {
-    /// Returns whether a command asks.
+    /// Returns whether a command asks about a plan that is shown now.
     pub(crate) fn unless(is_answered: bool) -> Self {
-        if is_answered { Self::Never } else { Self::OnTerminal }
+        if is_answered || !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+            Self::Never
+        } else {
+            Self::OnTerminal { since: Instant::now() }
+        }
     }
 
-    /// Asks, and returns whether the answer is yes. Without a terminal it is `otherwise`.
-    fn ask(self, question: &str, otherwise: bool) -> bool {
-        if self == Self::Never || !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-            return otherwise;
-        }
+    /// Asks, and returns whether the answer is yes. Without a person it is `otherwise`.
+    fn ask(self, question: &str, otherwise: bool) -> Result<bool, Failure> {
+        let Self::OnTerminal { since } = self else { return Ok(otherwise) };
         // What was typed before is no answer.
         let _ = tcflush(io::stdin(), QueueSelector::IFlush);
         let answer = Confirm::new()
@@ -47,24 +52,25 @@ impl Asking {
         // Ctrl-C leaves the cursor hidden.
         let _ = Term::stderr().show_cursor();
         // Ctrl-C and Escape are a no.
-        answer.is_ok_and(|answer| answer == Some(true))
+        in_time(answer.is_ok_and(|answer| answer == Some(true)), since.elapsed())
     }
 
     /// Asks whether to carry out a plan, if it changes anything.
     pub(crate) fn confirm(self, plan: &Plan) -> Result<(), Failure> {
-        let (question, begin) = (question(plan), Instant::now());
-        if question.is_empty() {
-            return Ok(());
+        let question = question(plan);
+        if question.is_empty() || self.ask(&question, true)? {
+            Ok(())
+        } else {
+            Err(Failure::Declined)
         }
-        answered(self.ask(&question, true), begin.elapsed())
     }
 
     /// Asks whether to disable current members, too, if the plan leaves them out for that.
-    pub(crate) fn include_members(self, plan: &Plan) -> bool {
+    pub(crate) fn include_members(self, plan: &Plan) -> Result<bool, Failure> {
         let members =
             plan.actions.iter().filter(|action| action.skipped == Some(Skip::Member)).count();
         if members == 0 {
-            return false;
+            return Ok(false);
         }
         let members = counted(members, "current member", "current members");
         self.ask(&format!("Also disable {members}?"), false)
@@ -79,24 +85,26 @@ impl Session {
         plan: &Plan,
         digest: &Digest,
     ) -> Result<(), Failure> {
-        let view = PlanView {
-            head: &Head::new(title, &self.config),
-            plan,
-            digest,
-            refusals: &[],
-            next: &[],
-        };
-        print(&text::plan(&view, Terminal::of_stdout().whole()))
+        print(&self.whole(title, plan, digest, Terminal::of_stdout()))
+    }
+
+    /// Returns a plan with every name, for a terminal like this.
+    pub(crate) fn whole(
+        &self,
+        title: impl Into<String>,
+        plan: &Plan,
+        digest: &Digest,
+        terminal: Terminal,
+    ) -> String {
+        let head = &Head::new(title, &self.config);
+        let view = PlanView { head, plan, digest, refusals: &[], next: &[] };
+        text::plan(&view, terminal.whole())
     }
 }
 
-/// Returns whether to go on after an answer that took this long.
-fn answered(is_yes: bool, after: Duration) -> Result<(), Failure> {
-    match is_yes {
-        true if after <= LATEST => Ok(()),
-        true => Err(Failure::AnsweredLate),
-        false => Err(Failure::Declined),
-    }
+/// Returns the answer, if it is no yes that comes this long after the plan was shown.
+fn in_time(is_yes: bool, after: Duration) -> Result<bool, Failure> {
+    if is_yes && after > LATEST { Err(Failure::AnsweredLate) } else { Ok(is_yes) }
 }
 
 /// Returns the question before a plan is carried out, or nothing if it changes nothing.
@@ -132,10 +140,10 @@ mod tests {
 
     #[test]
     fn late_yes_changes_nothing() {
-        let end = |is_yes, after| answered(is_yes, after).map_err(|failure| failure.to_string());
-        assert_eq!(end(true, LATEST), Ok(()));
+        let end = |is_yes, after| in_time(is_yes, after).map_err(|failure| failure.to_string());
+        assert_eq!(end(true, LATEST), Ok(true));
         let late = end(true, LATEST + Duration::from_secs(1));
         assert_eq!(late, Err(Failure::AnsweredLate.to_string()));
-        assert_eq!(end(false, Duration::ZERO), Err(Failure::Declined.to_string()));
+        assert_eq!(end(false, LATEST + Duration::from_secs(1)), Ok(false));
     }
 }

@@ -8,8 +8,7 @@ use crate::metrics::metrics;
 use crate::model::UserId;
 use crate::plan::{ApprovedDigest, Plan};
 use crate::planner::{
-    AdminChanges, Draft, Facts, Past, PlanScope, Reach, Rechecks, Review, RightAfter, ToRecheck,
-    Undo, Verdicts,
+    AdminChanges, Draft, Facts, Past, PlanScope, Reach, Rechecks, Review, ToRecheck, Undo, Verdicts,
 };
 use crate::readers::Reading;
 
@@ -42,9 +41,9 @@ pub(crate) struct Decision<'f> {
 }
 
 impl<'f> Decision<'f> {
-    /// Returns what becomes of the right of this account's owner, if `[admins]` changes it.
-    pub(crate) fn right_after(&self, user_id: &UserId) -> Option<RightAfter> {
-        self.admin_changes.as_ref().and_then(|changes| changes.right_after(user_id))
+    /// Returns the accounts whose administrator's right stays because the evidence is not clear.
+    pub(crate) fn unclear_rights(&self) -> &[UserId] {
+        self.admin_changes.as_ref().map_or(&[], AdminChanges::unclear)
     }
 
     /// Makes the plan, and keeps every account's part in it.
@@ -125,13 +124,14 @@ impl Session {
     ) -> Result<Decision<'f>, Failure> {
         metrics().facts(reading.facts.members.len(), &reading.facts.accounts);
         let draft = Draft::about(&reading.facts, &self.config.policy, scope);
-        let accounts = draft.to_recheck().collect();
-        let (rechecks, admins) =
+        let accounts: Vec<_> = draft.to_recheck().collect();
+        let to_disable = to_disable(&accounts);
+        let (mut rechecks, admins) =
             self.recheck(accounts, self.most_rechecks(aim), reading, aim).await?;
         // Events are about members: an administrator waits for the next complete reading.
         let admin_changes = match scope {
             None => self.admin_changes(&draft, reading, aim).await,
-            Some(_) => self.no_admin_changes(&draft, reading).await,
+            Some(_) => self.no_admin_changes(&draft, reading, &mut rechecks, &to_disable).await,
         };
         let verdicts = draft.verdicts(&rechecks);
         let decision = Decision { draft, rechecks, verdicts, admins, admin_changes };
@@ -161,15 +161,19 @@ impl Session {
         reading: &Reading,
         aim: Aim,
     ) -> Result<Plan, Failure> {
-        let accounts = undo.to_recheck().collect();
-        let (rechecks, _) = self.recheck(accounts, self.most_rechecks(aim), reading, aim).await?;
-        let mut plan = undo.decide(&rechecks);
+        let accounts: Vec<_> = undo.to_recheck().collect();
+        let to_disable = to_disable(&accounts);
+        let (mut rechecks, _) =
+            self.recheck(accounts, self.most_rechecks(aim), reading, aim).await?;
+        let mut admins = None;
         if self.may_disable_admins() {
             let nothing = PlanScope::default();
             let draft = Draft::about(&reading.facts, &self.config.policy, Some(&nothing));
-            if let Some(admins) = self.no_admin_changes(&draft, reading).await {
-                admins.skip_last_ones(&mut plan);
-            }
+            admins = self.no_admin_changes(&draft, reading, &mut rechecks, &to_disable).await;
+        }
+        let mut plan = undo.decide(&rechecks);
+        if let Some(admins) = admins {
+            admins.skip_last_ones(&mut plan);
         }
         warn_of_doubts(&reading.facts, &plan);
         Ok(plan)
@@ -194,4 +198,10 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Returns the accounts that would be taken from their owners.
+pub(super) fn to_disable(accounts: &[ToRecheck]) -> Vec<UserId> {
+    let to_disable = accounts.iter().filter(|account| account.kind.shuts_out());
+    to_disable.map(|account| account.user_id.clone()).collect()
 }

@@ -3,6 +3,7 @@
 use futures_util::future::join;
 use tracing::warn;
 
+use super::pipeline::to_disable;
 use super::warnings::{warn_of_exposure, warn_of_unknown_notifier};
 use super::{AdminsOfMas, Aim, Session, state_file};
 use crate::config::StateFile;
@@ -131,8 +132,7 @@ impl Session {
     ) -> Result<(Rechecks, AdminsOfMas), Failure> {
         let accounts = self.skipped_last(accounts)?;
         let (tallies, count) = (Tallies::default(), accounts.len());
-        let to_disable = accounts.iter().filter(|account| account.kind.shuts_out());
-        let to_disable: Vec<_> = to_disable.map(|account| account.user_id.clone()).collect();
+        let to_disable = to_disable(&accounts);
         let rechecks = Box::pin(self.readers.recheck(accounts, most, reading, &tallies.rechecks));
         let mut rechecks = self.progress.rechecking(&tallies.rechecks, count, rechecks).await?;
         let admins = if !to_disable.is_empty() && matches!(rechecks, Rechecks::Taken { .. }) {

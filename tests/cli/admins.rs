@@ -10,6 +10,7 @@ use crate::harness::{
     started,
 };
 use crate::sections::PROTECT;
+use crate::watch::watching::{QUICK, start, until_so};
 
 const ADMINS: &str = "[admins]\ngroups = [\"matrix-admins\"]\n";
 
@@ -375,4 +376,58 @@ async fn directory_that_goes_down_between_the_lists_takes_no_right() {
     world.keycloak.faults().on(&members).skip(3).times(1).before(outage(true));
     let run = with_admins(&world, BY_BOTH, "").run("sync --format json").exits(0);
     assert_eq!(run.actions(), ["grant_admin ada in_admin_group done"]);
+}
+
+#[tokio::test]
+async fn undo_disables_no_account_if_the_administrators_are_unknown() {
+    let world = group().group("/matrix-admins").member("boss").disabled_account("boss");
+    let world = started(world.member("carl").disabled_account("carl")).await;
+    world.keycloak.state().realm("corp").join("boss", "/matrix-admins");
+    unprotected(&world).run("sync").exits(0);
+    world.mas.admin().faults().on("admin%5D").answer(Fault::Status(500, String::new()));
+    let undo = unprotected(&world).run("undo 1 --yes");
+    undo.prints(&["the administrators are unknown"]);
+    assert_eq!(["boss", "carl"].map(|name| world.state_of(name)), [account(false, false); 2]);
+}
+
+#[tokio::test]
+async fn watch_disables_no_last_administrator_while_mas_cli_does_not_list_them() {
+    let world = three().await;
+    world.keycloak.state().realm("corp").join("bob", "/matrix-admins");
+    world.keycloak.state().realm("corp").leave("ada", "/matrix-admins");
+    let fails = world.directory().join("fails");
+    let fails_once = format!(
+        "case \"$*\" in *list-admin-users*) if [ -e {0} ]; then echo 'Error: no' >&2; exit 1; fi;; esac",
+        fails.display()
+    );
+    let toml = format!(
+        "{}{NO_LIMITS}{UNPROTECTED}{ADMINS}min_admins = 2\n{QUICK}",
+        mas_cli(&world, &fails_once)
+    );
+    let watching = start(&world, program(&world).file(&world, &toml));
+    watching.is_ready().await;
+    std::fs::write(&fails, "").expect("a file");
+    world.leave("boss");
+    let is_skipped = async || watching.times("the administrators are unknown") > 0;
+    until_so("the account is skipped", is_skipped).await;
+    assert_eq!(world.state_of("boss"), account(false, false));
+    std::fs::remove_file(&fails).expect("it is there");
+    watching.signal("HUP");
+    watching.has_run("kind=\"full\"", 2).await;
+    assert_eq!(world.state_of("boss"), account(false, false));
+    assert_eq!(watching.stop(), 0);
+}
+
+#[tokio::test]
+async fn explain_names_the_last_administrators() {
+    let world = three().await;
+    world.keycloak.state().realm("corp").leave("ada", "/matrix-admins");
+    world.leave("boss");
+    let last = format!("{NO_LIMITS}{UNPROTECTED}{ADMINS}min_admins = 2\n");
+    let explain = |name: &str| program_by(&world, BY_BOTH, &last).run(&format!("explain {name}"));
+    explain("boss").exits(0).prints(&[
+        "boss: kept (last_admin)",
+        "boss: still an administrator in MAS, because too few would be left",
+    ]);
+    explain("bob").exits(0).prints(&["bob: still an administrator in MAS"]);
 }

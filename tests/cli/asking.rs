@@ -34,6 +34,17 @@ async fn sync_on_a_terminal_goes_on_with_a_yes() {
 }
 
 #[tokio::test]
+async fn every_name_is_shown_before_the_question_in_json_too() {
+    let world = started(the_table()).await;
+    let run = remembering(&world).on_terminal("sync --format json", "n\n").exits(1);
+    let (before, _) = run.stdout.split_once(QUESTION).expect("a question");
+    assert!(before.contains(" bob") && before.contains(" dave"), "{before}");
+    assert!(!run.stdout.contains("\"actions\""), "{}", run.stdout);
+    let piped = remembering(&world).run("sync --format json").exits(0);
+    assert_eq!((piped.actions().len(), piped.stderr.contains("Disable")), (2, false));
+}
+
+#[tokio::test]
 async fn option_and_approval_answer_and_a_plan_without_changes_asks_nothing() {
     for answer in ["--yes", "--approve"] {
         let world = started(the_table()).await;

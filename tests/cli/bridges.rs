@@ -128,3 +128,16 @@ async fn failed_look_at_accounts_unknown_to_mas_takes_no_room_from_others() {
         ]
     );
 }
+
+#[tokio::test]
+async fn run_fails_if_synapse_answers_about_no_account_that_could_be_set_aside() {
+    let names = ["casper", "inky", "slimer"];
+    let world = names.iter().fold(group(), |world, name| world.synapse_only_account(name));
+    let world = started(world).await;
+    world.synapse.faults().on("/v2/users/@").answer(Fault::Status(500, String::new()));
+    for max_look in [2, 3] {
+        let limited = format!("{NO_LIMITS}max_look = {max_look}");
+        let run = program_by(&world, BY_BOTH, &limited).run("sync").exits(1);
+        run.tells(&["the second look failed for all accounts (3 tried)"]);
+    }
+}

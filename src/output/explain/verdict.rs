@@ -14,7 +14,10 @@ pub(super) fn section(text: &mut String, known: &KnownFacts<'_>) {
         let mark = mark.map(|mark| format!("\n    {}", mark.text())).unwrap_or_default();
         let _ = writeln!(text, "  {}: {}{mark}", account.localpart(), words(verdict, *next_stage));
         if let Some(right) = right {
-            let _ = writeln!(text, "  {}: {}", account.localpart(), of_right(*right));
+            let _ = writeln!(text, "  {}: {}", account.localpart(), of_right(*right, verdict));
+        }
+        if waits_for_the_right(*right, verdict) {
+            continue;
         }
         for line in advice(verdict, known) {
             let _ = writeln!(text, "    {line}");
@@ -86,11 +89,21 @@ fn is_taken(localpart: &Localpart, known: &KnownFacts<'_>) -> bool {
     })
 }
 
-fn of_right(right: RightAfter) -> &'static str {
+/// Returns whether the account waits for an approval, but first its owner loses the right of an
+/// administrator.
+fn waits_for_the_right(right: Option<RightAfter>, verdict: &Verdict) -> bool {
+    right == Some(RightAfter::Taken) && verdict.approval().is_some()
+}
+
+fn of_right(right: RightAfter, verdict: &Verdict) -> &'static str {
     match right {
         RightAfter::Given => "in [admins]: becomes an administrator in MAS",
-        RightAfter::Taken => {
-            "not in [admins]: is no administrator in MAS any more, unless too few would be left"
+        RightAfter::Taken if waits_for_the_right(Some(right), verdict) => {
+            "not in [admins]: first is no administrator in MAS any more; a later run decides about the account"
+        }
+        RightAfter::Taken => "not in [admins]: is no administrator in MAS any more",
+        RightAfter::Last => {
+            "still an administrator in MAS, because too few would be left (admins.min_admins)"
         }
         RightAfter::Skipped => "the right of an administrator: the second look failed",
         RightAfter::Unclear => {

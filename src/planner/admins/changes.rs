@@ -10,10 +10,31 @@ use crate::plan::{Action, ActionKind, Kept, KeptReason, Plan, Skip};
 pub enum RightAfter {
     Given,
     Taken,
+    /// It stays, and with it the account, because too few would be left.
+    Last,
     /// The second look failed.
     Skipped,
     /// It stays as it is, because it is not clear who owns the account, or who that user is now.
     Unclear,
+}
+
+impl RightAfter {
+    /// Returns what a plan makes of the right of this account's owner, if anything.
+    #[must_use]
+    pub fn by(plan: &Plan, user_id: &UserId) -> Option<Self> {
+        let mut of_account = plan.actions.iter().filter(|action| action.user_id == *user_id);
+        let is_last = |kept: &Kept| {
+            kept.reason == KeptReason::LastAdmin
+                && kept.localpart == *user_id.localpart()
+                && plan.server_name == *user_id.server_name()
+        };
+        match of_account.find(|action| action.kind.is_about_admins()) {
+            Some(action) if action.skipped.is_some() => Some(Self::Skipped),
+            Some(action) if action.kind == ActionKind::GrantAdmin => Some(Self::Given),
+            Some(_) => Some(Self::Taken),
+            None => plan.kept.iter().any(is_last).then_some(Self::Last),
+        }
+    }
 }
 
 /// The changes of administrators with the second look, for a plan.
@@ -38,19 +59,6 @@ impl AdminChanges {
     #[must_use]
     pub fn unclear(&self) -> &[UserId] {
         &self.unclear
-    }
-
-    /// Returns what becomes of the right of this account's owner, if anything does. Limits and the last
-    /// administrators come later.
-    #[must_use]
-    pub fn right_after(&self, user_id: &UserId) -> Option<RightAfter> {
-        let of_account = |action: &&Action| action.user_id == *user_id;
-        match self.actions.iter().find(of_account) {
-            Some(action) if action.skipped.is_some() => Some(RightAfter::Skipped),
-            Some(action) if action.kind == ActionKind::GrantAdmin => Some(RightAfter::Given),
-            Some(_) => Some(RightAfter::Taken),
-            None => self.unclear.contains(user_id).then_some(RightAfter::Unclear),
-        }
     }
 
     /// Adds the changes to a plan. Those who would leave fewer administrators than

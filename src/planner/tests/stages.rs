@@ -297,6 +297,15 @@ fn time_runs_while_the_account_is_locked_by_us_and_its_user_is_out() {
 }
 
 #[test]
+fn time_of_an_account_that_was_never_tied_starts_again_after_its_second_look() {
+    let local = |on| scene().locks().locked_by_us("local", THEN).on(on);
+    assert_eq!(runs_and_ends(&local(days(3))), (vec!["local".to_owned()], vec![]));
+    assert_eq!(runs_and_ends(&local(days(400))), (vec![], vec!["local".to_owned()]));
+    let without_room = local(days(400)).policy(|policy| policy.most_stages = Some(0));
+    assert_eq!(runs_and_ends(&without_room), (vec!["local".to_owned()], vec![]));
+}
+
+#[test]
 fn accounts_that_stay_locked_leave_room_for_the_others() {
     // Nothing has ever tied `local` to a user.
     let scene = scene().locks().user("dave").locked_by_us("local", THEN);
