@@ -114,7 +114,16 @@ fn explained<'f>(
         let mark = draft.mark(account, &verdict, rechecks.evidence(&account.user_id));
         let next_stage = draft.next_stage_of(account);
         let evidence = draft.evidence(account, rechecks);
-        Explained { account, verdict, mark, next_stage, right: None, evidence }
+        Explained {
+            account,
+            verdict,
+            mark,
+            next_stage,
+            is_before_its_time: draft.is_before_its_time(account),
+            outside: draft.reason_by_list(account),
+            right: None,
+            evidence,
+        }
     };
     let mut explained: Vec<_> = accounts.map(explain).collect();
     explained.sort_by_key(|one| &one.account.user_id);

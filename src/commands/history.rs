@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::model::{Localpart, ServerName, UserId};
 use crate::output::history as output;
+use crate::output::{Terminal, wrapped};
 use crate::session::{page, print, state_file};
 use crate::state::{RunFilter, RunId, State};
 
@@ -24,7 +25,7 @@ pub fn history(
             let filter = filter(args, &config.server_name);
             let runs = state.map_or(Ok(Vec::new()), |state| state.runs(&filter))?;
             match args.format {
-                SyncFormat::Text => output::runs(&runs),
+                SyncFormat::Text => output::runs(&runs, which(args)),
                 SyncFormat::Json => output::runs_as_json(&runs),
             }
         }
@@ -38,10 +39,15 @@ pub fn history(
         }
     };
     match args.format {
-        SyncFormat::Text => page(&told)?,
+        SyncFormat::Text => page(&wrapped(&told, Terminal::of_stdout()))?,
         SyncFormat::Json => print(&told)?,
     }
     Ok(Exit::InStep)
+}
+
+fn which(args: &HistoryArgs) -> output::All {
+    let is_filtered = args.user.is_some() || args.since.is_some() || args.limit == Some(0);
+    if is_filtered { output::All::Matching } else { output::All::Runs }
 }
 
 fn filter(args: &HistoryArgs, server_name: &ServerName) -> RunFilter {

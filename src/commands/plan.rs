@@ -34,7 +34,11 @@ pub async fn plan(
         plan: &plan,
         digest: &digest,
         refusals: &refusals,
-        next: &next_steps(global, &plan, &digest, &refusals, admins),
+        // What is saved is carried out by `apply`.
+        next: match &args.out {
+            Some(_) => &[],
+            None => &next_steps(global, &plan, &digest, &refusals, admins),
+        },
     };
     match args.format {
         PlanFormat::Html => print(&plan_page::plan(&view))?,

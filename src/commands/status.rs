@@ -5,7 +5,7 @@ use crate::cli::Global;
 use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::status as output;
+use crate::output::{Terminal, status as output};
 use crate::plan::{ApprovedDigest, Digest};
 use crate::session::{command_to_go_on, print};
 use crate::signals::Status;
@@ -21,6 +21,6 @@ pub async fn status(global: &Global, surroundings: &Surroundings) -> Result<Exit
         decision.digest.parse::<ApprovedDigest>().ok()?;
         Some(command_to_go_on(global, "sync", &Digest::from(decision.digest.clone())))
     });
-    print(&output::status(&status, command.as_deref()))?;
+    print(&output::status(&status, command.as_deref(), Terminal::of_stdout()))?;
     Ok(if status.ready { Exit::InStep } else { Exit::Error })
 }

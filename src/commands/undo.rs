@@ -7,12 +7,13 @@ use crate::cli::{Global, SyncFormat, UndoArgs};
 use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::text::NextStep;
 use crate::output::{Terminal, history, text};
 use crate::phrases::counted;
 use crate::plan::{Action, ActionKind, Plan, RunCommand, Skip};
 use crate::planner::{PlanScope, Undo, Undone};
 use crate::session::{
-    Aim, Asking, Order, Session, Writing, command_to_go_on, print, state_file, tell,
+    Aim, Asking, Order, Session, Writing, command_line, command_to_go_on, print, state_file, tell,
 };
 use crate::state::{ActionRow, RunId, State};
 
@@ -32,6 +33,7 @@ pub async fn undo(
             plan.include_members();
         }
         show(&session, &plan, state, id)?;
+        print(&text::what_next(&next_steps(global, &plan, id), Terminal::of_stdout()))?;
         return Ok(Exit::InStep);
     }
     let run = Writing::begin(global, surroundings)?;
@@ -61,10 +63,10 @@ pub async fn undo(
         plan.include_members();
     }
     asking.confirm(&plan)?;
-    let (_, exit) = run.finish(&order, global, &plan, SyncFormat::Text).await?;
+    let (outcomes, exit) = run.finish(&order, global, &plan, SyncFormat::Text).await?;
     let members = plan.actions.iter().filter(|action| action.skipped == Some(Skip::Member)).count();
     if members > 0 {
-        let command = command_to_go_on(global, &order.line, &order.digest);
+        let command = command_to_go_on(global, &order.line, &plan.digest_after(&outcomes));
         tell(global, &text::members_spared(members, &command, Terminal::of_stderr()), || {
             let spared = counted(members, "account of a member was", "accounts of members were");
             warn!(command, "{spared} not disabled");
@@ -81,6 +83,20 @@ fn of_run(session: &Session, id: RunId) -> Result<(&State, Vec<Undone>), Failure
     Ok((state, state.done_by(id)?.ok_or(Failure::NoRun(id))?))
 }
 
+/// Returns the commands that undo the run, without and with disabling current members.
+fn next_steps(global: &Global, plan: &Plan, id: RunId) -> Vec<NextStep> {
+    let mut steps = Vec::new();
+    if plan.to_apply().next().is_some() {
+        let command = command_line(global, &format!("undo {id}"));
+        steps.push(NextStep::new("To undo it", command));
+    }
+    if plan.actions.iter().any(|action| action.skipped == Some(Skip::Member)) {
+        let command = command_to_go_on(global, &format!("undo {id}"), &plan.digest());
+        steps.push(NextStep::new("To disable current members too", command));
+    }
+    steps
+}
+
 /// Prints the plan, and what it cannot bring back.
 fn show(session: &Session, plan: &Plan, state: &State, id: RunId) -> Result<(), Failure> {
     session.show_whole(format!("Plan to undo run {id}"), plan, &plan.digest())?;
@@ -89,6 +105,9 @@ fn show(session: &Session, plan: &Plan, state: &State, id: RunId) -> Result<(), 
     if plan.to_apply().any(was_deactivated) {
         print(&history::what_cannot_come_back(Terminal::of_stdout()))?;
         print(&rooms(state, id, plan)?)?;
+    }
+    if plan.count_to_apply(ActionKind::Activate) > 0 {
+        print(&history::what_a_sync_disables_again(Terminal::of_stdout()))?;
     }
     Ok(())
 }

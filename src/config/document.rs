@@ -136,7 +136,10 @@ fn not_toml(path: &Path, text: &str, errors: &[toml::de::Error]) -> ConfigError 
         let place = Excerpt::new(path.to_owned(), line, column, parts);
         Mistake { message: message.to_owned(), place }
     });
-    ConfigError::NotToml { path: path.to_owned(), mistakes: mistakes.collect() }
+    let mut mistakes: Vec<_> = mistakes.collect();
+    // A list without its end has the same mistake in every line that follows.
+    mistakes.dedup_by(|one, before| one.message == before.message);
+    ConfigError::NotToml { path: path.to_owned(), mistakes }
 }
 
 /// The places of everything in the file.

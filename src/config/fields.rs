@@ -215,6 +215,13 @@ impl Fields {
         self.take_or_default(key, |value| C::from_word(value.as_str()?))
     }
 
+    /// Returns nothing if the value is wrong, so that nothing is said about what needs another one.
+    pub(super) fn choice_if_valid<C: Word>(&mut self, key: &ConfigKey) -> Option<C> {
+        let is_given = self.is_given(key);
+        let parse = |value: &Value| C::from_word(value.as_str()?);
+        self.take(key, parse).or_else(|| (!is_given).then(|| key.default(parse)))
+    }
+
     /// Takes the address of a server. One with a password in it is refused without being shown.
     pub(super) fn server_url(&mut self, key: &ConfigKey) -> Option<Url> {
         let what = format!("the address of the server, such as {:?}", key.expected.example());
@@ -280,7 +287,7 @@ impl Fields {
                 // shown.
                 let shown = path.filter(|path| is_path(path)).map(|path| format!("{path:?}"));
                 let is_hidden = path.is_some() && shown.is_none();
-                let note = " (its path is not shown, because its folder does not exist)";
+                let note = " (its path is not shown, because it may be the secret itself)";
                 let why = why + if is_hidden { note } else { "" };
                 let place = self.sources.place(&name, Part::Value);
                 self.note(with_variable(&name, variable), shown, why, place);

@@ -1,11 +1,13 @@
 //! Shows the effective values of the configuration, each with its origin.
 
+use std::fmt::Write as _;
+
 use toml::Value;
 
 use super::given_values::{Given, Sources};
 use super::keys::{Absent, ConfigKey};
 use super::visible::is_command;
-use crate::model::ServerText;
+use crate::model::{ServerText, is_hidden};
 
 /// What stands for a secret.
 const MASK: &str = "\"…\"";
@@ -57,7 +59,24 @@ fn printed(key: &ConfigKey, given: &Given) -> String {
         }
         value => value.clone(),
     };
-    ServerText::from(value.to_string()).to_string()
+    ServerText::from(escaped(&value.to_string())).to_string()
+}
+
+/// Returns TOML with hidden characters as TOML writes them.
+fn escaped(toml: &str) -> String {
+    let mut text = String::new();
+    for c in toml.chars() {
+        match u32::from(c) {
+            _ if !is_hidden(c) => text.push(c),
+            code @ ..=0xFFFF => {
+                let _ = write!(text, "\\u{code:04X}");
+            }
+            code => {
+                let _ = write!(text, "\\U{code:08X}");
+            }
+        }
+    }
+    text
 }
 
 fn origin(given: &Given) -> Origin {

@@ -36,7 +36,7 @@ pub use room::Room;
 pub(crate) use secrets::{mask_basic, mask_secret, mask_token};
 pub use server::Server;
 pub use text::ServerText;
-pub(crate) use text::{printable, to_json, to_json_line};
+pub(crate) use text::{is_hidden, printable, to_json, to_json_line};
 pub use tie::{Owner, Recalled, Remembered, Tie};
 pub use timestamp::{ServerClocks, Timestamp};
 pub use token_owners::{TokenOwners, UnknownNotifier};

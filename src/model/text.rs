@@ -89,7 +89,8 @@ const INVISIBLE: [(char, char); 17] = [
     ('\u{e0000}', '\u{e0fff}'),
 ];
 
-fn is_hidden(character: char) -> bool {
+/// Returns whether a character is never printed as itself: controls, and those that cannot be seen.
+pub(crate) fn is_hidden(character: char) -> bool {
     let is_invisible =
         || INVISIBLE.iter().any(|(first, last)| (*first..=*last).contains(&character));
     character.is_control() || (!character.is_ascii() && is_invisible())

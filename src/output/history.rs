@@ -10,6 +10,14 @@ use crate::phrases::counted;
 use crate::plan::RunResult;
 use crate::state::{ActionRow, INTERRUPTED, RunRow};
 
+/// Which runs a list contains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum All {
+    Runs,
+    /// Those that the options select.
+    Matching,
+}
+
 /// Returns the text before a deactivation is undone.
 #[must_use]
 pub fn what_cannot_come_back(terminal: Terminal) -> String {
@@ -19,17 +27,33 @@ pub fn what_cannot_come_back(terminal: Terminal) -> String {
         "",
         0,
         "Activated users can log in again, but a deactivation is not reversed completely: they left every room and have \
-         to be invited again, and their e-mail addresses are gone. Accounts still outside the group are disabled again \
-         by the next sync: add the users to the group, or the accounts to policy.protect.",
+         to be invited again, and their e-mail addresses are gone.",
+    );
+    page.into_text()
+}
+
+/// Returns the text before any account is activated.
+#[must_use]
+pub fn what_a_sync_disables_again(terminal: Terminal) -> String {
+    let mut page = Page::new(terminal);
+    page.gap();
+    page.hanging(
+        "",
+        0,
+        "Accounts still outside the group are disabled again by the next sync: add the users to the group, or the \
+         accounts to policy.protect.",
     );
     page.into_text()
 }
 
 /// Returns the runs as text, one per line, the newest first.
 #[must_use]
-pub fn runs(runs: &[RunRow]) -> String {
+pub fn runs(runs: &[RunRow], are_all: All) -> String {
     if runs.is_empty() {
-        return "No run has changed anything yet.\n".to_owned();
+        return match are_all {
+            All::Runs => "No run has changed anything yet.\n".to_owned(),
+            All::Matching => "No run matches.\n".to_owned(),
+        };
     }
     let mut text = format!(
         "{HEADING}{:>5}  {:<20}  {:<7}  {:>9}  {:>8}  {:>8}  {}{HEADING:#}\n",

@@ -41,6 +41,7 @@ pub fn plan(view: &PlanView<'_>) -> String {
             counts => counts(plan),
             refusals => refusals.iter().map(Refusal::to_string).collect::<Vec<_>>(),
             loses_rooms => plan.loses_rooms(),
+            nothing_to_do => plan.nothing_to_do(),
             actions => plan.actions.iter().map(row).collect::<Vec<_>>(),
             kept => kept.collect::<Vec<_>>(),
             unnamed => unnamed.collect::<Vec<_>>(),

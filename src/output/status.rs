@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::{ACTIVATE, DISABLE, HEADING};
+use super::{ACTIVATE, DISABLE, HEADING, Terminal, wrapped};
 use crate::model::printable;
 use crate::phrases::counted;
 use crate::signals::{Status, WatchState};
 
 /// Returns a status as text, with the command that approves what waits.
 #[must_use]
-pub fn status(status: &Status, command: Option<&str>) -> String {
+pub fn status(status: &Status, command: Option<&str>, terminal: Terminal) -> String {
     let mut text = String::new();
     let style = if status.state == WatchState::InStep { ACTIVATE } else { DISABLE };
     let (server_name, title, since) = (&status.server_name, status.state.title(), status.since);
@@ -37,17 +37,14 @@ pub fn status(status: &Status, command: Option<&str>) -> String {
             let _ = writeln!(text, "hint: {hint}");
         }
     }
-    if let (Some(decision), Some(command)) = (&status.decision, command) {
-        let waiting = counted(decision.actions, "action waits", "actions wait");
-        let _ = writeln!(text, "\n{waiting} for a decision:");
-        for reason in decision.why() {
-            let _ = writeln!(text, "  - {reason}");
-        }
-        let _ = writeln!(
-            text,
-            "Check the plan with `plan`. If it is right, run\n  {}",
-            printable(command)
-        );
+    let Some((decision, command)) = status.decision.as_ref().zip(command) else {
+        return wrapped(&text, terminal);
+    };
+    let waiting = counted(decision.actions, "action waits", "actions wait");
+    let _ = writeln!(text, "\n{waiting} for a decision:");
+    for reason in decision.why() {
+        let _ = writeln!(text, "  - {reason}");
     }
-    text
+    text.push_str("Check the plan with `plan`. If it is right, run\n");
+    wrapped(&text, terminal) + &format!("  {}\n", printable(command))
 }

@@ -10,7 +10,7 @@ use indicatif::HumanCount;
 
 use super::{ACTIVATE, CHANGE, DISABLE, FAINT, HEADING, Page, Terminal, unverified};
 use crate::phrases::counted;
-use crate::plan::{ActionKind, Digest, NextStage, Plan, Refusal, Skip};
+use crate::plan::{Action, ActionKind, Digest, NextStage, Plan, Refusal};
 
 pub use head::Head;
 pub use outcome::{Stale, members_spared, outcome, refused, waiting};
@@ -61,14 +61,15 @@ pub fn plan(view: &PlanView<'_>, terminal: Terminal) -> String {
     next_stage(&mut page, plan.next_stage);
     actions::to_approve(&mut page, plan);
     kept::kept(&mut page, plan);
+    actions::left_out(&mut page, plan);
     unverified::text(&mut page, &plan.unverified);
     kept::not_registered(&mut page, plan);
     kept::unnamed(&mut page, plan);
     kept::mapping(&mut page, &plan.mapping);
     page.gap();
     page.line(summary(plan));
-    if plan.actions.is_empty() {
-        page.line("Nothing to do: everything is in step.");
+    if let Some(nothing) = plan.nothing_to_do() {
+        page.line(nothing);
     }
     if !refusals.is_empty() {
         page.gap();
@@ -77,12 +78,22 @@ pub fn plan(view: &PlanView<'_>, terminal: Terminal) -> String {
         ));
         reasons(&mut page, refusals);
     }
-    next_steps(&mut page, plan, next);
+    next_steps(&mut page, next);
+    if !next.is_empty() && plan.of_kind(ActionKind::Disable).next().is_some() {
+        page.line("  To keep an account, add it to policy.protect.");
+    }
     page.into_text()
 }
 
-/// Shows the commands that go on.
-fn next_steps(page: &mut Page, plan: &Plan, next: &[NextStep]) {
+/// Returns the commands that go on.
+#[must_use]
+pub fn what_next(next: &[NextStep], terminal: Terminal) -> String {
+    let mut page = Page::new(terminal);
+    next_steps(&mut page, next);
+    page.into_text()
+}
+
+fn next_steps(page: &mut Page, next: &[NextStep]) {
     if next.is_empty() {
         return;
     }
@@ -91,9 +102,6 @@ fn next_steps(page: &mut Page, plan: &Plan, next: &[NextStep]) {
     for NextStep { what, command } in next {
         page.line(format_args!("  {what}:"));
         page.verbatim(format_args!("    {command}"));
-    }
-    if plan.of_kind(ActionKind::Disable).next().is_some() {
-        page.line("  To keep an account, add it to policy.protect.");
     }
 }
 
@@ -119,9 +127,7 @@ fn next_stage(page: &mut Page, next: NextStage) {
 
 /// Returns the plan in numbers.
 fn summary(plan: &Plan) -> String {
-    let is_left_out = |skip: &Skip| matches!(skip, Skip::MovedOn(_));
-    let skipped = plan.actions.iter().filter_map(|action| action.skipped.as_ref());
-    let left_out = skipped.filter(|skip| is_left_out(skip)).count();
+    let left_out = plan.actions.iter().filter_map(Action::left_out).count();
     if left_out > 0 {
         let to_do = to_do(|kind| plan.count_to_apply(kind)).join(", ");
         return format!("{to_do}, {} left out", HumanCount(left_out as u64));

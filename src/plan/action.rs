@@ -217,6 +217,13 @@ impl Action {
         self.user_id.localpart()
     }
 
+    /// Returns why it is left out of a plan that was made for it, in words, if it is.
+    #[must_use]
+    pub fn left_out(&self) -> Option<&str> {
+        let skip = self.skipped.as_ref();
+        skip.filter(|skip| matches!(skip, Skip::MovedOn(_) | Skip::Member)).map(Skip::why)
+    }
+
     /// Returns why it waits for an approval, in words; nothing if it does not.
     #[must_use]
     pub fn waits_because(&self) -> &'static str {

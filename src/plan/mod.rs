@@ -14,6 +14,7 @@ mod unverified;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Localpart, ServerName, SignSeen, Timestamp, Unnamed};
+use crate::phrases::counted;
 use serde::Serialize;
 
 pub use action::{
@@ -290,6 +291,20 @@ impl Plan {
             Some("Check the group and the limits; if they are right, raise the limit in [limits].")
         } else {
             None
+        }
+    }
+
+    /// Returns what to say of a plan without actions.
+    #[must_use]
+    pub fn nothing_to_do(&self) -> Option<String> {
+        let in_doubt = |kept: &&Kept| kept.reason == KeptReason::FederationInDoubt;
+        match self.kept.iter().filter(in_doubt).count() {
+            _ if !self.actions.is_empty() => None,
+            0 => Some("Nothing to do: everything is in step.".to_owned()),
+            count => {
+                let waiting = counted(count, "account waits", "accounts wait");
+                Some(format!("Nothing to do now: {waiting} until a directory is verified."))
+            }
         }
     }
 

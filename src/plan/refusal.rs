@@ -126,7 +126,11 @@ impl fmt::Display for Refusal {
             ),
             Self::MappingInDoubt(doubt) => mapping_in_doubt(f, doubt),
             Self::OtherDigest { approved, digest } => {
-                write!(f, "--approve names {approved}, and this plan is {}", digest.short())
+                write!(
+                    f,
+                    "--approve names {approved}, and this plan is sha256:{}",
+                    digest.approving()
+                )
             }
         }
     }

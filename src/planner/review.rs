@@ -93,6 +93,8 @@ pub enum Remark {
     Skipped(String),
     /// The end of its grace period.
     GraceUntil(Timestamp),
+    /// This program has locked it, and its time starts with the next run.
+    BeforeItsTime,
     /// Since when this program has had it locked.
     LockedSince(Timestamp),
     /// The signs that it may be a member's.
@@ -192,6 +194,9 @@ impl<'f> Review<'f> {
             standing == Standing::Outside && matches!(verdict, Verdict::Deactivate(_));
         if is_deferred || next_stage.is_some_and(|at| self.has_come(at)) {
             remarks.push(Remark::Waits);
+        }
+        if standing == Standing::Outside && self.draft.is_before_its_time(account) {
+            remarks.push(Remark::BeforeItsTime);
         }
         if self.draft.is_unverified(account) {
             remarks.push(Remark::OnlyInSynapse);

@@ -105,10 +105,11 @@ impl<'f> Undo<'f> {
         let mut actions: Vec<_> =
             self.undone.iter().map(|one| self.action(one, &verdicts, rechecks)).collect();
         actions.sort_by(|one, other| one.user_id.cmp(&other.user_id));
-        let to_apply = actions.iter().filter(|action| action.pass().is_some()).count();
+        let known = actions.iter().filter(|action| self.accounts.contains_key(&action.user_id));
+        let known = known.count();
         let plan = self.draft.plan(verdicts, rechecks);
         Plan {
-            unchanged: plan.read.accounts.saturating_sub(to_apply),
+            unchanged: plan.read.accounts.saturating_sub(known),
             actions,
             not_registered: Vec::new(),
             unnamed: Vec::new(),

@@ -160,7 +160,8 @@ async fn answer_of_a_server_that_does_not_answer_can_be_kept() {
         .answering(&out(&folder), &lines)
         .exits(0);
     run.prints(&[
-        "problem: Keycloak: GET http://127.0.0.1:1/",
+        "problem: Keycloak: GET",
+        "http://127.0.0.1:1/",
         "Keep this answer all the same?",
         "type it again",
         "cannot read /dev/null: it has to contain the secret in one line",

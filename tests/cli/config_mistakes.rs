@@ -24,12 +24,16 @@ max_disable = 25
 "#;
 
 /// Each with a line of the good file, and what stands there instead.
-const MISTAKES: [[&str; 3]; 46] = [
+const MISTAKES: [[&str; 3]; 50] = [
     [
         "a server name with an @",
         "server_name = \"example.org\"",
         "server_name = \"@a:example.org\"",
     ],
+    ["a server name with an escape", "\"example.org\"", "\"exa\\u001b[31mm\\u202ele\""],
+    ["a server name with an empty label", "\"example.org\"", "\"example..org\""],
+    ["a realm that is a path", "realm = \"corp\"", "realm = \"..\""],
+    ["a list without its end", "groups = [\"matrix-users\"]", "groups = [\"matrix-users\""],
     ["no server name", "server_name = \"example.org\"\n", ""],
     ["an address without a scheme", "\"https://sso.example.org\"", "\"sso.example.org\""],
     ["the address of a realm", "sso.example.org\"", "sso.example.org/realms/corp\""],

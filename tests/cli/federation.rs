@@ -62,6 +62,17 @@ async fn plan_is_incomplete_too_if_a_directory_is_down() {
 }
 
 #[tokio::test]
+async fn plan_without_actions_is_not_in_step_if_a_directory_is_down() {
+    let world = with_a_directory().await;
+    program(&world).file(&world, NO_LIMITS).run("sync").exits(0);
+    take_down(&world);
+    for format in ["text", "html"] {
+        let plan = program(&world).run(&format!("plan --format {format}")).exits(4);
+        plan.prints(&["Nothing to do now: 3 accounts wait until a directory is verified."]);
+    }
+}
+
+#[tokio::test]
 async fn no_account_is_disabled_if_the_list_is_short_and_keycloak_has_cached_users() {
     let world = with_a_directory().await;
     let id = world.keycloak.state().realm("corp").user("alice").expect("seeded").id.clone();

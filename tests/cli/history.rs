@@ -54,6 +54,10 @@ async fn runs_are_found_by_account_and_time() {
     remembering(&world, "").run("sync").exits(0);
     world.leave("alice");
     remembering(&world, NO_LIMITS).run("sync").exits(0);
+    for options in ["--user stranger", "--since 2100-01-01", "--limit 0"] {
+        let run = remembering(&world, "").run(&format!("history {options}")).exits(0);
+        assert_eq!(run.stdout, "No run matches.\n", "{options}");
+    }
     let runs = |options: &str| {
         let run = remembering(&world, "").run(&format!("history {options} --format json"));
         let runs = run.exits(0).json()["runs"].as_array().expect("a list").clone();
@@ -318,7 +322,7 @@ async fn undo_disables_no_account_that_the_run_did_not_activate() {
     remembering(&world, NO_LIMITS)
         .run("undo 2 --dry-run")
         .exits(0)
-        .prints(&["Disable 1 account", "bob"]);
+        .prints(&["Left out (1):", "disable bob: a member now"]);
 }
 
 /// Lets the state file refuse to change this column of an action.

@@ -122,6 +122,15 @@ async fn second_stage_waits_for_room_and_refuses_nothing() {
 async fn plan_explain_and_history_show_the_second_stage() {
     let world = started(the_table()).await;
     sync(&world, BY_BOTH, "30d");
+    let starts = "the time to its deactivation starts with the next sync";
+    for line in ["explain dave", "report --format text"] {
+        let run = stages(&world, BY_BOTH, "30d", "").run(line).exits(0);
+        assert!(
+            run.stdout.split_whitespace().collect::<Vec<_>>().join(" ").contains(starts),
+            "{line}: {}",
+            run.stdout
+        );
+    }
     sync(&world, BY_BOTH, "30d");
     let later = stages(&world, BY_BOTH, "30d", "");
     later.run("plan").exits(0).matches(&world, "plan_before_the_second_stage");

@@ -4,7 +4,7 @@ use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, SeenRequest};
 
 use crate::harness::{
     BY_BOTH, BY_MAS, EVERY_WAY, NO_LIMITS, Program, Run, Way, account, by_hand, group, program,
-    program_by, program_with, settings, started,
+    program_by, program_with, settings, started, the_table,
 };
 
 /// Bob is a member, and run 1 has activated him.
@@ -146,11 +146,10 @@ async fn undo_with_yes_keeps_an_administrator_known_only_to_mas_cli_or_to_the_co
 async fn undo_disables_a_current_member_only_with_yes() {
     let world = activated(EVERY_WAY[0]).await;
     let spared = by(&world, EVERY_WAY[0]).run("undo 1").exits(4);
-    spared.prints(&["skipped: a member now"]).tells(&[
-        "1 account was not disabled, because it belongs to a member",
-        "undo 1 --approve ",
-    ]);
+    let spared = spared.prints(&["disable bob: a member now"]);
+    let spared = spared.tells(&["1 account was not disabled, because it belongs to a member"]);
     assert_eq!(world.state_of("bob"), account(false, false));
+    assert!(spared.stderr.contains("undo 1 --approve "));
     by(&world, EVERY_WAY[0]).run("undo 1 --yes").exits(0);
     assert_eq!(world.state_of("bob"), account(true, true));
 }
@@ -161,6 +160,36 @@ async fn undo_disables_a_current_member_with_the_digest_of_its_dry_run() {
     let digest = digest(&by(&world, EVERY_WAY[0]).run("undo 1 --dry-run").exits(0));
     by(&world, EVERY_WAY[0]).run(&format!("undo 1 --approve {digest}")).exits(0);
     assert_eq!(world.state_of("bob"), account(true, true));
+}
+
+#[tokio::test]
+async fn command_that_undo_prints_about_members_works_after_it_has_undone_the_rest() {
+    let world = started(the_table()).await;
+    remembering(&world, "").run("sync").exits(0);
+    let spared = remembering(&world, "").run("undo 1").exits(4);
+    assert_eq!(world.state_of("dave"), account(false, false));
+    let command = spared.stderr.lines().find_map(|line| line.split_once("undo 1 --approve "));
+    let (_, digest) = command.expect("a command");
+    remembering(&world, "").run(&format!("undo 1 --approve {digest}")).exits(0);
+    assert_eq!(world.state_of("bob"), account(true, true));
+}
+
+#[tokio::test]
+async fn dry_run_of_undo_ends_with_the_commands_that_go_on() {
+    let world = started(the_table()).await;
+    remembering(&world, "").run("sync").exits(0);
+    let dry = remembering(&world, "").run("undo 1 --dry-run").exits(0);
+    let (_, next) = dry.stdout.split_once("What to do next").expect("commands");
+    assert!(next.contains(" undo 1\n") && next.contains(" undo 1 --approve "), "{next}");
+}
+
+#[tokio::test]
+async fn undo_of_a_lock_says_that_a_sync_locks_again() {
+    let world = started(the_table()).await;
+    let locks = "[policy]\ndisable = \"lock\"\n";
+    remembering(&world, locks).run("sync").exits(0);
+    let undo = remembering(&world, locks).run("undo 1").exits(4);
+    undo.prints(&["Accounts still outside the group are disabled again by the next sync"]);
 }
 
 #[tokio::test]

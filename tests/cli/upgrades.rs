@@ -124,11 +124,11 @@ async fn run_of_0_1_can_be_undone() {
     remembering(&world, "").run("undo 4 --dry-run").exits(0).prints(&[
         "+ dave ",
         "+ frank ",
-        "mallory  skipped: the account is gone",
-        "skipped: a member now",
+        "activate mallory: the account is gone",
+        ": a member now",
     ]);
     let earlier = remembering(&world, "").run("undo 2 --dry-run").exits(0);
-    earlier.prints(&["skipped: run 4 has changed it since"]);
+    earlier.prints(&["run 4 has changed it since"]);
     assert!(std::fs::read(path).expect("a state file") == STATE, "the file is another one");
     // Bob is a member, so his account needs a yes.
     remembering(&world, "").run("undo 4").exits(4);

@@ -33,8 +33,8 @@ pub(super) async fn init(
     refuse_existing(&file)?;
     let terminal = Terminal::open()?;
     terminal.say(&format!(
-        "This writes {}. Each answer is tried out; nothing is changed on any server.\n\
-         Enter takes the answer in [brackets], Ctrl-C ends without writing anything.\n",
+        "This writes {}.\nEach answer is tried out; nothing is changed on any server.\n\
+         Enter takes the answer in [brackets], Ctrl-C ends without writing anything.\n\n",
         file.display()
     ));
     let mut answers = Answers::default();

@@ -11,6 +11,7 @@ use crate::config::is_path;
 use crate::error_chain::in_one_line;
 use crate::failure::Failure;
 use crate::files;
+use crate::output::{self, wrapped};
 use crate::session::say;
 
 /// What Ctrl-C, Ctrl-D and the two erasing keys send.
@@ -46,7 +47,7 @@ impl Terminal {
     /// Prints a line.
     #[expect(clippy::unused_self, reason = "only someone at a terminal reads it")]
     pub(super) fn say(&self, line: &str) {
-        say(&format!("{line}\n"));
+        say(&wrapped(line, output::Terminal::of_stderr()));
     }
 
     /// Prints what a check has found.
@@ -98,7 +99,8 @@ impl Terminal {
     ) -> Result<GivenSecret, Failure> {
         let kept = if before.is_some() { " [unchanged]" } else { "" };
         loop {
-            let prompt = format!("{what}, or the path of a file with it (not shown){kept}: ");
+            self.say(&format!("{what}, or the path of a file with it"));
+            let prompt = format!("  (not shown){kept}: ");
             let answer = hidden_line(&prompt);
             say("\n");
             let answer = answer?;

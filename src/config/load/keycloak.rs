@@ -2,7 +2,7 @@
 
 use super::authorities::authorities;
 use crate::config::fields::{Fields, text};
-use crate::config::keys::keycloak as keys;
+use crate::config::keys::{ConfigKey, keycloak as keys};
 use crate::config::{KeycloakAuth, KeycloakConfig, MemberSource};
 use crate::localpart::LocalpartTemplate;
 use crate::planner::{DisabledMembers, Federation};
@@ -22,6 +22,7 @@ pub(super) fn keycloak(fields: &mut Fields) -> Option<KeycloakSection> {
     let federation = fields.choice(&keys::FEDERATION);
     let url = fields.server_url(&keys::URL);
     let realm = fields.needed_text(&keys::REALM, "the realm of the groups and roles");
+    let realm = realm.filter(|name| is_realm(fields, &keys::REALM, name));
     let members = members(fields, realm.as_deref());
     let auth = keycloak_auth(fields);
     let template = fields.text_or_default(&keys::LOCALPART);
@@ -67,6 +68,16 @@ fn members(fields: &mut Fields, realm: Option<&str>) -> Option<MemberSource> {
     Some(MemberSource { groups, include_subgroups, roles })
 }
 
+/// Notes a name that no realm has, and that would lead to another path of the server.
+fn is_realm(fields: &mut Fields, key: &ConfigKey, name: &str) -> bool {
+    let is_one =
+        !matches!(name, "." | "..") && !name.contains(|c: char| c == '/' || c.is_control());
+    if !is_one {
+        fields.wrong(key, Some(name), "no realm has such a name");
+    }
+    is_one
+}
+
 /// Takes the roles. The realm's default role is recognised by its name.
 fn roles(fields: &mut Fields, realm: Option<&str>) -> Vec<String> {
     let key = &keys::ROLES;
@@ -88,6 +99,7 @@ fn keycloak_auth(fields: &mut Fields) -> Option<KeycloakAuth> {
     let client_id = fields.text(&keys::CLIENT_ID);
     let client_secret = fields.secret(&keys::CLIENT_SECRET);
     let auth_realm = fields.text(&keys::AUTH_REALM);
+    let auth_realm = auth_realm.filter(|name| is_realm(fields, &keys::AUTH_REALM, name));
     let username = fields.text(&keys::USERNAME);
     let password = fields.secret(&keys::PASSWORD);
     if let Some(username) = username {

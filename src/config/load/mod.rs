@@ -10,6 +10,7 @@ mod policy;
 mod warnings;
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 
 use super::exposure::exposed_secrets;
@@ -156,11 +157,29 @@ fn server_name(fields: &mut Fields) -> Option<ServerName> {
     let key = &keys::top_level::SERVER_NAME;
     let what = "the server's name in Matrix user IDs, such as \"example.org\"";
     let text = fields.needed_text(key, what)?;
-    if text.contains(['@', '/', ' ']) || text.starts_with(':') {
+    if !is_server_name(&text) {
         fields.unexpected(key, Some(&text));
         return None;
     }
     Some(text.into())
+}
+
+/// Returns whether a text is a server name: the name of a host or an address, perhaps with a port.
+///
+/// Source: the appendix of Matrix's specification, "Server Name".
+fn is_server_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    };
+    let bracketed = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let (is_host, rest) = if let Some((address, rest)) = bracketed {
+        (address.parse::<Ipv6Addr>().is_ok(), rest)
+    } else {
+        let (host, rest) = text.split_at(text.find(':').unwrap_or(text.len()));
+        (host.split('.').all(is_label), rest)
+    };
+    let is_port = |port: &str| port.parse::<u16>().is_ok();
+    is_host && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
 }
 
 fn writer(fields: &mut Fields) -> WriterConfig {

@@ -25,7 +25,8 @@ pub(super) fn policy(
     accounts: &AccountsSection,
     writer: &WriterConfig,
 ) -> Option<Policy> {
-    let disable = fields.choice(&keys::DISABLE);
+    let valid_disable = fields.choice_if_valid(&keys::DISABLE);
+    let disable = valid_disable.unwrap_or_default();
     let reactivate: Reactivate = fields.choice(&keys::REACTIVATE);
     let remembers = state_file != Some(&StateFile::Off);
     if reactivate == Reactivate::Own && !remembers {
@@ -38,7 +39,7 @@ pub(super) fn policy(
         let why = "this needs the state file, which shows since when a user is out of the group";
         fields.wrong(&keys::GRACE, Some(&given), why);
     }
-    let (deactivate_after, lock_sessions) = stages(fields, disable, remembers);
+    let (deactivate_after, lock_sessions) = stages(fields, valid_disable, remembers);
     let unknown_accounts = fields.choice(&keys::UNKNOWN_ACCOUNTS);
     let locked_members = fields.choice(&keys::LOCKED_MEMBERS);
     let entries = fields.texts_or_default(&keys::PROTECT);
@@ -75,7 +76,7 @@ pub(super) fn policy(
 /// Takes what is only about locks.
 fn stages(
     fields: &mut Fields,
-    disable: DisableMode,
+    disable: Option<DisableMode>,
     remembers: bool,
 ) -> (Option<Duration>, LockSessions) {
     let after = fields.unless_off(&keys::DEACTIVATE_AFTER, |text| {
@@ -85,7 +86,7 @@ fn stages(
     let sessions = fields.choice(&keys::LOCK_SESSIONS);
     if let Some(after) = after {
         let given = humantime::format_duration(after).to_string();
-        if disable != DisableMode::Lock {
+        if disable == Some(DisableMode::Deactivate) {
             let why = "this needs policy.disable = \"lock\"";
             fields.wrong(&keys::DEACTIVATE_AFTER, Some(&given), why);
         }

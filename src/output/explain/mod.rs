@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::model::{
     Account, KeycloakId, KeycloakPerson, Localpart, Member, Timestamp, UserId, printable,
 };
-use crate::plan::Mark;
+use crate::plan::{Mark, Reason};
 use crate::planner::{AccountEvidence, Facts, RightAfter, Verdict};
 use crate::readers::{Membership, ServerAnswers};
 use crate::state::{ActionRow, RunId};
@@ -47,6 +47,10 @@ pub struct Explained<'k> {
     pub mark: Option<Mark>,
     /// When it will be deactivated, if this program has locked it.
     pub next_stage: Option<Timestamp>,
+    /// Whether it is locked by this program, and its time starts with the next run.
+    pub is_before_its_time: bool,
+    /// Why it is not a member's, by the lists, if it is not.
+    pub outside: Reason,
     /// What becomes of the right of an administrator (`[admins]`).
     pub right: Option<RightAfter>,
     /// The evidence for its owner.

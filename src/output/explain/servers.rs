@@ -68,11 +68,14 @@ fn in_keycloak(
                 writeln!(text, "  {}: {}, groups: {groups}", called(user), enabled(*is_enabled));
             remembered_groups(text, person);
             roles(text, person, membership);
-            let _ = writeln!(
-                text,
-                "    so {}",
-                if *in_group { "in the group" } else { "not in the group" }
-            );
+            let so = match (*in_group, *is_enabled) {
+                (true, true) => "in the group",
+                (true, false) => {
+                    "in the group, but disabled in Keycloak (keycloak.disabled_members)"
+                }
+                (false, _) => "not in the group",
+            };
+            let _ = writeln!(text, "    so {so}");
         }
     }
 }

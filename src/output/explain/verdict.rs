@@ -4,15 +4,16 @@ use std::fmt::Write as _;
 
 use super::super::HEADING;
 use super::{Explained, KnownFacts};
-use crate::model::{Localpart, Member, Sign, SignSeen, Timestamp, Word as _};
+use crate::model::{Localpart, Member, Sign, SignSeen, Word as _};
 use crate::plan::{Approval, KeptReason};
 use crate::planner::{Matching, Provision, RightAfter, Verdict};
 
 pub(super) fn section(text: &mut String, known: &KnownFacts<'_>) {
     let _ = writeln!(text, "\n{HEADING}Rule{HEADING:#}");
-    for Explained { account, verdict, mark, next_stage, right, .. } in &known.accounts {
+    for one in &known.accounts {
+        let Explained { account, verdict, mark, right, .. } = one;
         let mark = mark.map(|mark| format!("\n    {}", mark.text())).unwrap_or_default();
-        let _ = writeln!(text, "  {}: {}{mark}", account.localpart(), words(verdict, *next_stage));
+        let _ = writeln!(text, "  {}: {}{mark}", account.localpart(), words(one));
         if let Some(right) = right {
             let _ = writeln!(text, "  {}: {}", account.localpart(), of_right(*right, verdict));
         }
@@ -112,25 +113,26 @@ fn of_right(right: RightAfter, verdict: &Verdict) -> &'static str {
     }
 }
 
-fn words(verdict: &Verdict, next_stage: Option<Timestamp>) -> String {
-    match verdict {
+fn words(one: &Explained<'_>) -> String {
+    let outside = one.outside.text();
+    match &one.verdict {
         Verdict::MemberActive | Verdict::DisableMember => {
             "in the group, and the account is active: nothing to do".to_owned()
         }
-        Verdict::OutsideDisabled => match next_stage {
-            Some(at) => format!(
-                "not in the group, and locked by this program: deactivated on {at} or later (policy.deactivate_after)"
-            ),
-            None => "not in the group, and the account is disabled: nothing to do".to_owned(),
-        },
+        Verdict::OutsideDisabled => of_disabled(one),
         Verdict::Deactivate(since) => {
-            format!("not in the group, and locked by this program since {since}: deactivate")
+            format!("{outside}, and locked by this program since {since}: deactivate")
         }
         Verdict::DeactivateSkipped(_, error) => {
-            format!("locked for long enough, but skipped, because the second look failed: {}", error.text())
+            format!(
+                "locked for long enough, but skipped, because the second look failed: {}",
+                error.text()
+            )
         }
         Verdict::OutsideLocked => {
-            "not in the group, and locked by hand: nothing to do; a deactivation would lose the rooms".to_owned()
+            format!(
+                "{outside}, and locked by hand: nothing to do; a deactivation would lose the rooms"
+            )
         }
         Verdict::Activate(reason) => {
             format!("{}, and the account is disabled: activate", reason.text())
@@ -145,17 +147,43 @@ fn words(verdict: &Verdict, next_stage: Option<Timestamp>) -> String {
         ),
         Verdict::Kept(reason) => format!("kept ({}): {}", reason.word(), reason.text()),
         Verdict::MayBeMember(signs) => {
-            format!("kept ({}): it may be the account of {}", KeptReason::MayBeMember.word(), members(signs))
+            format!(
+                "kept ({}): it may be the account of {}",
+                KeptReason::MayBeMember.word(),
+                members(signs)
+            )
         }
         Verdict::InGrace(until) => {
-            format!("not in the group, but kept until {until} ({}): policy.grace", KeptReason::InGrace.word())
+            format!(
+                "{outside}, but kept until {until} ({}): policy.grace",
+                KeptReason::InGrace.word()
+            )
         }
         Verdict::ActivationNotConfirmed => {
             "in the member list, but Keycloak does not confirm it: nothing to do".to_owned()
         }
         Verdict::DisableSkipped(reason, error) | Verdict::ActivateSkipped(reason, error) => {
-            format!("{}, but skipped, because the second look failed: {}", reason.text(), error.text())
+            format!(
+                "{}, but skipped, because the second look failed: {}",
+                reason.text(),
+                error.text()
+            )
         }
+    }
+}
+
+/// Returns what becomes of an account that is disabled as it should be.
+fn of_disabled(one: &Explained<'_>) -> String {
+    let outside = one.outside.text();
+    match one.next_stage {
+        Some(at) => format!(
+            "{outside}, and locked by this program: deactivated on {at} or later (policy.deactivate_after)"
+        ),
+        None if one.is_before_its_time => format!(
+            "{outside}, and locked by this program: the time to its deactivation starts with the next sync \
+                 (policy.deactivate_after)"
+        ),
+        None => format!("{outside}, and the account is disabled: nothing to do"),
     }
 }
 

@@ -198,6 +198,10 @@ fn remark(remark: &Remark) -> String {
         Remark::NeedsApproval(approval) => format!("needs an approval: {}", approval.text()),
         Remark::Marked(mark) => mark.text().to_owned(),
         Remark::Skipped(why) => format!("skipped: {why}"),
+        Remark::BeforeItsTime => {
+            "locked by this program; the time to its deactivation starts with the next sync"
+                .to_owned()
+        }
         Remark::GraceUntil(until) => format!("in its grace period until {until}"),
         Remark::LockedSince(since) => format!("locked by this program since {since}"),
         Remark::MayBelongTo(signs) => {

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use indicatif::HumanCount;
 use strum::VariantArray as _;
 
-use super::{ACTIVATE, CHANGE, DISABLE, FAINT, Page, SHOWN};
+use super::{ACTIVATE, CHANGE, DISABLE, FAINT, HEADING, Page, SHOWN};
+use crate::model::Word as _;
 use crate::phrases::counted;
 use crate::plan::{Action, ActionKind, Approval, DisableMode, Plan, Skip};
 
@@ -17,8 +18,8 @@ pub(super) fn every_kind(page: &mut Page, plan: &Plan) {
 }
 
 fn of_kind(page: &mut Page, plan: &Plan, kind: ActionKind) {
-    let of_kind: Vec<&Action> =
-        plan.of_kind(kind).filter(|action| action.approval.is_none()).collect();
+    let is_listed = |action: &&Action| action.approval.is_none() && action.left_out().is_none();
+    let of_kind: Vec<&Action> = plan.of_kind(kind).filter(is_listed).collect();
     if of_kind.is_empty() {
         return;
     }
@@ -33,6 +34,29 @@ fn of_kind(page: &mut Page, plan: &Plan, kind: ActionKind) {
             of_kind.iter().copied().filter(|action| action.reason == reason).collect();
         page.line(format_args!("  {} ({}):", reason.text(), HumanCount(group.len() as u64)));
         names(page, &group);
+    }
+}
+
+/// Lists what is left out of a plan that was made for it: a saved one, or the reversal of a run.
+pub(super) fn left_out(page: &mut Page, plan: &Plan) {
+    let left_out = plan.actions.iter().filter_map(|action| Some((action, action.left_out()?)));
+    let left_out: Vec<_> = left_out.collect();
+    if left_out.is_empty() {
+        return;
+    }
+    page.gap();
+    page.line(format_args!(
+        "{HEADING}Left out{HEADING:#} ({}):",
+        HumanCount(left_out.len() as u64)
+    ));
+    let shown = page.terminal().shown(left_out.len(), SHOWN);
+    for (action, why) in &left_out[..shown] {
+        let (kind, name) = (action.kind.word().replace('_', " "), action.localpart());
+        page.entry(2, '-', format_args!("{kind} {name}: {why}"));
+    }
+    if left_out.len() > shown {
+        let more = HumanCount((left_out.len() - shown) as u64);
+        page.line(format_args!("  {FAINT}and {more} more{FAINT:#}"));
     }
 }
 
@@ -107,8 +131,8 @@ fn user(action: &Action) -> Option<String> {
 
 /// Lists the accounts that an administrator has to decide about.
 pub(super) fn to_approve(page: &mut Page, plan: &Plan) {
-    let waiting: Vec<&Action> =
-        plan.actions.iter().filter(|action| action.approval.is_some()).collect();
+    let waits = |action: &&Action| action.approval.is_some() && action.left_out().is_none();
+    let waiting: Vec<&Action> = plan.actions.iter().filter(waits).collect();
     if waiting.is_empty() {
         return;
     }

@@ -15,7 +15,7 @@ use super::policy::Policy;
 use super::presence::{Presence, Reach};
 use super::{Facts, Rechecks, Verdict};
 use crate::model::{Account, Timestamp, UserId};
-use crate::plan::{ActionKind, NextStage};
+use crate::plan::{ActionKind, NextStage, Reason};
 
 pub use recheck_list::{AskByName, AskFirst, ToRecheck};
 pub use verdicts::Verdicts;
@@ -196,6 +196,21 @@ impl<'f> Draft<'f> {
     #[must_use]
     pub fn next_stage_of(&self, account: &Account) -> Option<Timestamp> {
         self.table.stage(account).map(|(_, at)| at)
+    }
+
+    /// Returns whether an account is locked by this program, and its time starts with the next complete
+    /// reading that is recorded.
+    #[must_use]
+    pub fn is_before_its_time(&self, account: &Account) -> bool {
+        self.table.policy.deactivate_after.is_some()
+            && self.table.stage(account).is_none()
+            && self.table.is_own_lock(account, account.seen(), None)
+    }
+
+    /// Returns why an account is not a member's, by the lists alone.
+    #[must_use]
+    pub fn reason_by_list(&self, account: &'f Account) -> Reason {
+        by_the_list(&self.identity.holder(account))
     }
 
     fn only_count(&mut self, opinion: &Opinion<'f>) {
