@@ -47,7 +47,7 @@ pub async fn explain(
     }
     let is_complete = reach == RecheckedAccounts::Plan && decision.admins == AdminsOfMas::Known;
     let unclear = decision.unclear_rights().to_vec();
-    let plan = decision.into_plan();
+    let plan = session.whole_plan(decision);
     for one in &mut accounts {
         follow(one, &plan, &unclear);
     }
@@ -122,6 +122,7 @@ fn explained<'f>(
             is_before_its_time: draft.is_before_its_time(account),
             outside: draft.reason_by_list(account),
             right: None,
+            waits_for_room: false,
             evidence,
         }
     };
@@ -130,7 +131,8 @@ fn explained<'f>(
     explained
 }
 
-/// Adds what the whole plan decides: an administrator who is one of the last keeps right and account.
+/// Adds what the whole plan decides: an administrator who is one of the last keeps right and account, and
+/// a second stage waits for room.
 fn follow(one: &mut Explained<'_>, plan: &Plan, unclear: &[UserId]) {
     let user_id = &one.account.user_id;
     let is_unclear = || unclear.contains(user_id).then_some(RightAfter::Unclear);
@@ -143,6 +145,7 @@ fn follow(one: &mut Explained<'_>, plan: &Plan, unclear: &[UserId]) {
     if one.right == Some(RightAfter::Last) && would_lose_it && !loses_it() {
         one.verdict = Verdict::Kept(KeptReason::LastAdmin);
     }
+    one.waits_for_room = matches!(one.verdict, Verdict::Deactivate(_)) && !loses_it();
 }
 
 /// Asks Keycloak about users by ID, and by name if no ID is known or Keycloak knows none of them,

@@ -25,7 +25,7 @@ pub fn history(
             let filter = filter(args, &config.server_name);
             let runs = state.map_or(Ok(Vec::new()), |state| state.runs(&filter))?;
             match args.format {
-                SyncFormat::Text => output::runs(&runs, which(args)),
+                SyncFormat::Text => output::runs(&runs, asked(args)),
                 SyncFormat::Json => output::runs_as_json(&runs),
             }
         }
@@ -45,9 +45,10 @@ pub fn history(
     Ok(Exit::InStep)
 }
 
-fn which(args: &HistoryArgs) -> output::All {
+fn asked(args: &HistoryArgs) -> output::Asked {
+    // Other limits leave no run out if there is only one.
     let is_filtered = args.user.is_some() || args.since.is_some() || args.limit == Some(0);
-    if is_filtered { output::All::Matching } else { output::All::Runs }
+    if is_filtered { output::Asked::ForSome } else { output::Asked::ForAll }
 }
 
 fn filter(args: &HistoryArgs, server_name: &ServerName) -> RunFilter {

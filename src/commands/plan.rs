@@ -11,9 +11,10 @@ use crate::failure::Failure;
 use crate::files;
 use crate::output::text::{Head, NextStep, PlanView};
 use crate::output::{Terminal, markdown, plan_page, text};
-use crate::plan::{ActionKind, Digest, Plan, PlanDocument, Refusal};
+use crate::plan::{ActionKind, Plan, PlanDocument};
+use crate::planner::Limits;
 use crate::session::{
-    AdminsOfMas, Session, command_line, command_to_go_on, page, print, shell_word, tell,
+    AdminsOfMas, NextCommands, Session, command_line, page, print, shell_word, tell,
 };
 
 /// Shows what would change.
@@ -37,7 +38,7 @@ pub async fn plan(
         // What is saved is carried out by `apply`.
         next: match &args.out {
             Some(_) => &[],
-            None => &next_steps(global, &plan, &digest, &refusals, admins),
+            None => &next_steps(global, &plan, &session.config.limits, admins),
         },
     };
     match args.format {
@@ -60,28 +61,16 @@ pub async fn plan(
 }
 
 /// Returns the commands that carry out the plan.
-fn next_steps(
-    global: &Global,
-    plan: &Plan,
-    digest: &Digest,
-    refusals: &[Refusal],
-    admins: AdminsOfMas,
-) -> Vec<NextStep> {
-    let mut steps = Vec::new();
-    let is_within_limits = refusals.is_empty();
-    if is_within_limits && plan.to_apply().any(|action| action.approval.is_none()) {
-        let command = command_line(global, "sync");
-        steps.push(NextStep::new("To apply what is within the limits", command));
-    }
+fn next_steps(global: &Global, plan: &Plan, limits: &Limits, admins: AdminsOfMas) -> Vec<NextStep> {
+    let NextCommands { within_limits, approved } = NextCommands::of(global, "sync", plan, limits);
     // An approval of unknown administrators could disable them.
-    let disables = || plan.of_kind(ActionKind::Disable).next().is_some();
-    let is_needed = !is_within_limits || plan.to_approve().next().is_some();
-    let is_possible = plan.advice_without_approval().is_none();
-    if is_needed && is_possible && (admins == AdminsOfMas::Known || !disables()) {
-        let command = command_to_go_on(global, "sync", digest);
-        steps.push(NextStep::new("To apply exactly this plan, above the limits", command));
-    }
-    steps
+    let disables = plan.of_kind(ActionKind::Disable).next().is_some();
+    let approved = approved.filter(|_| admins == AdminsOfMas::Known || !disables);
+    let within =
+        within_limits.map(|command| NextStep::new("To apply what is within the limits", command));
+    let exactly = approved
+        .map(|command| NextStep::new("To apply exactly this plan, above the limits", command));
+    within.into_iter().chain(exactly).collect()
 }
 
 fn exit(plan: &Plan, detailed: bool) -> Exit {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 use super::plan as plan_command;
 use crate::cli::{Global, PlanArgs, PlanFormat, SyncArgs, SyncFormat};
@@ -15,7 +15,7 @@ use crate::metrics::{RunKind, metrics};
 use crate::output::{Terminal, text};
 use crate::phrases::counted;
 use crate::plan::{Outcome, Plan, PlanDocument, RunCommand, RunResult, Skip};
-use crate::session::{Aim, Asking, Order, Writing, command_to_go_on, print, tell};
+use crate::session::{Aim, Asking, Order, Writing, command_to_go_on, print, say, tell};
 
 /// Makes a plan and applies it within the limits.
 pub async fn sync(
@@ -98,9 +98,8 @@ async fn carry_out(run: &Writing, global: &Global, args: &SyncArgs) -> Result<Ex
         return Ok(Exit::Refused);
     }
     let asking = Asking::unless(args.yes || args.approve.is_some());
-    if args.format == SyncFormat::Json && asking != Asking::Never {
-        let whole = run.session.whole("Plan", &plan, &order.digest, Terminal::of_stderr());
-        tell(global, &whole, || info!(digest = %order.digest, "a plan waits for a yes"));
+    if args.format == SyncFormat::Json && asking.asks_about(&plan) {
+        say(&run.session.whole("Plan", &plan, &order.digest, Terminal::of_stderr()));
     }
     asking.confirm(&plan)?;
     let (outcomes, exit) = run.finish(&order, global, &plan, args.format).await?;

@@ -11,9 +11,9 @@ use crate::output::text::NextStep;
 use crate::output::{Terminal, history, text};
 use crate::phrases::counted;
 use crate::plan::{Action, ActionKind, Plan, RunCommand, Skip};
-use crate::planner::{PlanScope, Undo, Undone};
+use crate::planner::{Limits, PlanScope, Undo, Undone};
 use crate::session::{
-    Aim, Asking, Order, Session, Writing, command_line, command_to_go_on, print, state_file, tell,
+    Aim, Asking, NextCommands, Order, Session, Writing, command_to_go_on, print, state_file, tell,
 };
 use crate::state::{ActionRow, RunId, State};
 
@@ -33,7 +33,9 @@ pub async fn undo(
             plan.include_members();
         }
         show(&session, &plan, state, id)?;
-        print(&text::what_next(&next_steps(global, &plan, id), Terminal::of_stdout()))?;
+        let line = format!("undo {id}{}", if args.yes { " --yes" } else { "" });
+        let next = next_steps(global, &line, &plan, &session.config.limits);
+        print(&text::what_next(&next, Terminal::of_stdout()))?;
         return Ok(Exit::InStep);
     }
     let run = Writing::begin(global, surroundings)?;
@@ -83,18 +85,17 @@ fn of_run(session: &Session, id: RunId) -> Result<(&State, Vec<Undone>), Failure
     Ok((state, state.done_by(id)?.ok_or(Failure::NoRun(id))?))
 }
 
-/// Returns the commands that undo the run, without and with disabling current members.
-fn next_steps(global: &Global, plan: &Plan, id: RunId) -> Vec<NextStep> {
-    let mut steps = Vec::new();
-    if plan.to_apply().next().is_some() {
-        let command = command_line(global, &format!("undo {id}"));
-        steps.push(NextStep::new("To undo it", command));
-    }
-    if plan.actions.iter().any(|action| action.skipped == Some(Skip::Member)) {
-        let command = command_to_go_on(global, &format!("undo {id}"), &plan.digest());
-        steps.push(NextStep::new("To disable current members too", command));
-    }
-    steps
+/// Returns the commands that undo the run.
+fn next_steps(global: &Global, line: &str, plan: &Plan, limits: &Limits) -> Vec<NextStep> {
+    let NextCommands { within_limits, approved } = NextCommands::of(global, line, plan, limits);
+    let leaves_members = plan.actions.iter().any(|action| action.skipped == Some(Skip::Member));
+    let all = match (&within_limits, leaves_members) {
+        (Some(_), true) => "To disable current members too",
+        (None, true) => "To undo it above the limits, and disable current members too",
+        (_, false) => "To undo exactly this, above the limits",
+    };
+    let within = within_limits.map(|command| NextStep::new("To undo it", command));
+    within.into_iter().chain(approved.map(|command| NextStep::new(all, command))).collect()
 }
 
 /// Prints the plan, and what it cannot bring back.

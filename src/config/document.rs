@@ -9,7 +9,7 @@ use toml::{Spanned, Table};
 
 use super::excerpt::Excerpt;
 use super::problem::{ConfigError, Mistake};
-use super::syntax::visible_part;
+use super::syntax::{is_open, visible_part};
 use super::visible::is_visible;
 
 /// A part of the file, in bytes.
@@ -134,11 +134,12 @@ fn not_toml(path: &Path, text: &str, errors: &[toml::de::Error]) -> ConfigError 
         let parts = visible_part(before, line_text, start - bounds.start);
         let parts = parts.each_ref().map(String::as_str);
         let place = Excerpt::new(path.to_owned(), line, column, parts);
-        Mistake { message: message.to_owned(), place }
+        (is_open(before), Mistake { message: message.to_owned(), place })
     });
     let mut mistakes: Vec<_> = mistakes.collect();
     // A list without its end has the same mistake in every line that follows.
-    mistakes.dedup_by(|one, before| one.message == before.message);
+    mistakes.dedup_by(|(is_inside, one), (_, before)| *is_inside && one.message == before.message);
+    let mistakes = mistakes.into_iter().map(|(_, mistake)| mistake).collect();
     ConfigError::NotToml { path: path.to_owned(), mistakes }
 }
 

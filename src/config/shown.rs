@@ -59,26 +59,52 @@ fn printed(key: &ConfigKey, given: &Given) -> String {
         }
         value => value.clone(),
     };
-    ServerText::from(escaped(&value.to_string())).to_string()
+    ServerText::from(toml(&value)).to_string()
 }
 
-/// Returns TOML with hidden characters as TOML writes them.
-fn escaped(toml: &str) -> String {
-    let mut text = String::new();
-    for c in toml.chars() {
-        match u32::from(c) {
-            _ if !is_hidden(c) => text.push(c),
-            code @ ..=0xFFFF => {
-                let _ = write!(text, "\\u{code:04X}");
-            }
-            code => {
-                let _ = write!(text, "\\U{code:08X}");
-            }
+/// Returns a value as TOML without hidden characters.
+fn toml(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.contains(is_hidden) => quoted(text),
+        Value::Array(entries) => {
+            let entries: Vec<_> = entries.iter().map(toml).collect();
+            format!("[{}]", entries.join(", "))
         }
+        value => value.to_string(),
     }
-    text
+}
+
+/// Returns a text as a basic string of TOML.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from('"');
+    for c in text.chars() {
+        let _ = match c {
+            '"' | '\\' => write!(quoted, "\\{c}"),
+            c if !is_hidden(c) => write!(quoted, "{c}"),
+            c if u32::from(c) <= 0xFFFF => write!(quoted, "\\u{:04X}", u32::from(c)),
+            c => write!(quoted, "\\U{:08X}", u32::from(c)),
+        };
+    }
+    quoted + "\""
 }
 
 fn origin(given: &Given) -> Origin {
     given.variable.clone().map_or(Origin::File, Origin::Variable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_is_read_back_as_it_was() {
+        for text in ["plain", "m\u{202e}\\d\"", "x\n", "\u{1b}[31m", "\u{e0001}", "a\tb", "c:\\new"]
+        {
+            let value = Value::Array(vec![text.into(), "second".into()]);
+            let shown = toml(&value);
+            assert!(!shown.contains(is_hidden), "{shown:?}");
+            let read: toml::Table = format!("key = {shown}").parse().expect(&shown);
+            assert_eq!(read["key"], value, "{shown}");
+        }
+    }
 }

@@ -43,7 +43,7 @@ fn visible_length(before: &str, line: &str) -> usize {
 }
 
 /// Returns whether a list or an inline table may be open at the end of a text: one without an end.
-fn is_open(before: &str) -> bool {
+pub(super) fn is_open(before: &str) -> bool {
     let count = |signs: [char; 2]| before.matches(signs).count();
     let last = before.rsplit_once(['[', '{']).is_some_and(|(_, rest)| !rest.contains([']', '}']));
     last || count(['[', '{']) > count([']', '}'])

@@ -89,6 +89,16 @@ impl TokenEndpoint {
     }
 }
 
+/// Returns the address of an issuer's metadata.
+#[must_use]
+pub fn metadata_of(issuer: &Url) -> Url {
+    let mut url = issuer.clone();
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().extend([".well-known", "openid-configuration"]);
+    }
+    url
+}
+
 /// Reads the issuer's metadata. It counts only if it is the issuer's own and the secret stays
 /// secret on its way.
 async fn discover(
@@ -97,10 +107,7 @@ async fn discover(
     issuer: &Url,
     allow_http: bool,
 ) -> Result<Endpoint, HttpError> {
-    let mut url = issuer.clone();
-    if let Ok(mut segments) = url.path_segments_mut() {
-        segments.pop_if_empty().extend([".well-known", "openid-configuration"]);
-    }
+    let url = metadata_of(issuer);
     let found: Discovery = get_openly(client, server, url.clone()).await?;
     let error = |kind| HttpError::new(server, Purpose::Discovery, "GET", &url, kind);
     if found.issuer.trim_end_matches('/') != issuer.as_str().trim_end_matches('/') {

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{MasApi, ROOT};
 use crate::config::MasApiAuth;
-use crate::http::{Api, Credentials, HttpError, Issued, Probe};
+use crate::http::{HttpError, Issued, Probe, metadata_of, probe};
 use crate::model::Server;
 
 impl MasApi {
@@ -21,10 +21,7 @@ impl MasApi {
     pub async fn probe_issuer(&self) -> Option<Result<Probe, HttpError>> {
         let elsewhere = |issuer: &&Url| issuer.origin() != self.config.url.origin();
         let issuer = self.config.issuer.as_ref().filter(elsewhere)?;
-        // Without a token: it is for the Admin API alone.
-        let none = Credentials::Token(SecretString::default());
-        let api = Api::new(Server::Mas, issuer.clone(), self.open.clone(), none);
-        Some(api.probe(&[".well-known", "openid-configuration"]).await)
+        Some(probe(&self.open, Server::Mas, metadata_of(issuer)).await)
     }
 
     /// Returns what MAS said about the token, or `None` for a personal access token.

@@ -10,12 +10,12 @@ use crate::phrases::counted;
 use crate::plan::RunResult;
 use crate::state::{ActionRow, INTERRUPTED, RunRow};
 
-/// Which runs a list contains.
+/// Which runs were asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum All {
-    Runs,
-    /// Those that the options select.
-    Matching,
+pub enum Asked {
+    ForAll,
+    /// For those that the options select.
+    ForSome,
 }
 
 /// Returns the text before a deactivation is undone.
@@ -48,11 +48,11 @@ pub fn what_a_sync_disables_again(terminal: Terminal) -> String {
 
 /// Returns the runs as text, one per line, the newest first.
 #[must_use]
-pub fn runs(runs: &[RunRow], are_all: All) -> String {
+pub fn runs(runs: &[RunRow], asked: Asked) -> String {
     if runs.is_empty() {
-        return match are_all {
-            All::Runs => "No run has changed anything yet.\n".to_owned(),
-            All::Matching => "No run matches.\n".to_owned(),
+        return match asked {
+            Asked::ForAll => "No run has changed anything yet.\n".to_owned(),
+            Asked::ForSome => "No run matches.\n".to_owned(),
         };
     }
     let mut text = format!(

@@ -300,7 +300,10 @@ impl Plan {
         let in_doubt = |kept: &&Kept| kept.reason == KeptReason::FederationInDoubt;
         match self.kept.iter().filter(in_doubt).count() {
             _ if !self.actions.is_empty() => None,
-            0 => Some("Nothing to do: everything is in step.".to_owned()),
+            0 if self.doubtful.is_empty() => {
+                Some("Nothing to do: everything is in step.".to_owned())
+            }
+            0 => Some("Nothing to do now: a directory is unverified.".to_owned()),
             count => {
                 let waiting = counted(count, "account waits", "accounts wait");
                 Some(format!("Nothing to do now: {waiting} until a directory is verified."))

@@ -96,7 +96,8 @@ impl<'f> Presence<'f> {
     }
 
     /// Adds the locks that the second look has confirmed, and those that are over. The time of an
-    /// account that was never tied to a user starts again, so that it takes no room from others.
+    /// account that stays locked by its second look starts again, so that it takes no room from others:
+    /// it was never tied to a user, or locked again by hand.
     fn note_locks(&mut self, draft: &Draft<'f>, verdicts: &Verdicts<'f>, rechecks: &Rechecks) {
         let Facts { memory, .. } = draft.table.facts;
         let still = verdicts.of_accounts.iter().filter(|(account, verdict)| {

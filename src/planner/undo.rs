@@ -105,8 +105,10 @@ impl<'f> Undo<'f> {
         let mut actions: Vec<_> =
             self.undone.iter().map(|one| self.action(one, &verdicts, rechecks)).collect();
         actions.sort_by(|one, other| one.user_id.cmp(&other.user_id));
-        let known = actions.iter().filter(|action| self.accounts.contains_key(&action.user_id));
-        let known = known.count();
+        let changed = |action: &&Action| {
+            !action.kind.is_about_admins() && self.accounts.contains_key(&action.user_id)
+        };
+        let known = actions.iter().filter(changed).count();
         let plan = self.draft.plan(verdicts, rechecks);
         Plan {
             unchanged: plan.read.accounts.saturating_sub(known),

@@ -127,20 +127,34 @@ impl Session {
         reading: &Reading,
         rechecks: &mut Rechecks,
         to_disable: &[UserId],
-    ) -> Option<AdminChanges> {
+        aim: Aim,
+    ) -> Result<Option<AdminChanges>, Failure> {
         // This copies the reading, which an event in `watch` must not pay for without need.
         if !self.may_disable_admins() || to_disable.is_empty() {
-            return None;
+            return Ok(None);
         }
-        let (rules, of_admins) = (self.config.policy.admins?, reading.of_admins()?);
+        let (Some(rules), Some(of_admins)) = (self.config.policy.admins, reading.of_admins())
+        else {
+            return Ok(None);
+        };
         let policy = self.config.policy.of_admins();
         let draft = AdminDraft::new(members, &of_admins.facts, &policy, rules);
-        let admins = self.admins_now().await;
-        if let Err(error) = &admins {
-            let why = format!("the administrators are unknown: {}", in_one_line(error));
-            rechecks.fail(to_disable, &why);
-        }
-        Some(draft.no_changes(admins.as_ref().ok()))
+        let admins = match (self.admins_now().await, aim) {
+            (Ok(admins), _) => Some(admins),
+            (Err(error), Aim::Show) => {
+                let why = in_one_line(&error);
+                warn!("the administrators are unknown: {why}; a run would disable no account");
+                None
+            }
+            (Err(error), Aim::Write | Aim::WriteApproved) => {
+                let why = format!("the administrators are unknown: {}", in_one_line(&error));
+                if !rechecks.fail(to_disable, &why) {
+                    return Err(error);
+                }
+                None
+            }
+        };
+        Ok(Some(draft.no_changes(admins.as_ref())))
     }
 
     /// Warns of administrators that MAS's configuration names, as far as they are in none of

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::cli::Global;
 use crate::output::text::Stale;
-use crate::plan::{ApprovedDigest, Digest, Plan, Refusal, RunCommand};
+use crate::plan::{ApprovedDigest, Digest, Plan, Refusal, RunCommand, Skip};
 use crate::planner::Limits;
 use crate::shell;
 use crate::state::{RunId, State, StateError};
@@ -65,8 +65,8 @@ pub(crate) fn command_to_go_on(global: &Global, command: &str, digest: &Digest) 
     command_line(global, &format!("{command} --approve {}", digest.approving()))
 }
 
-/// Returns the command line after a refusal: it applies this very plan, or shows the plan if none can
-/// be approved yet.
+/// Returns the command line after a refusal: it applies this very plan, or shows it again if there is
+/// none to approve yet.
 pub(crate) fn command_after_refusal(
     global: &Global,
     command: &str,
@@ -74,8 +74,35 @@ pub(crate) fn command_after_refusal(
     digest: &Digest,
 ) -> String {
     match plan.advice_without_approval() {
+        Some(_) if command.starts_with("undo ") => {
+            command_line(global, &format!("{command} --dry-run"))
+        }
         Some(_) => command_line(global, "plan"),
         None => command_to_go_on(global, command, digest),
+    }
+}
+
+/// The commands that carry out a plan that was shown.
+pub(crate) struct NextCommands {
+    /// What needs no approval, if a run would not be refused.
+    pub(crate) within_limits: Option<String>,
+    /// Exactly this plan, if anything of it needs an approval.
+    pub(crate) approved: Option<String>,
+}
+
+impl NextCommands {
+    /// Returns the forms of a command that carry out this plan.
+    pub(crate) fn of(global: &Global, command: &str, plan: &Plan, limits: &Limits) -> Self {
+        let is_within_limits = limits.refuse(plan).is_empty();
+        let is_open = plan.to_apply().any(|action| action.approval.is_none());
+        let is_left_out = plan.actions.iter().any(|action| action.skipped == Some(Skip::Member));
+        let is_needed = !is_within_limits || is_left_out || plan.to_approve().next().is_some();
+        let is_possible = plan.advice_without_approval().is_none();
+        Self {
+            within_limits: (is_within_limits && is_open).then(|| command_line(global, command)),
+            approved: (is_needed && is_possible)
+                .then(|| command_to_go_on(global, command, &plan.digest())),
+        }
     }
 }
 

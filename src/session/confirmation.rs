@@ -25,7 +25,8 @@ pub(crate) enum Asking {
         /// When the plan was shown.
         since: Instant,
     },
-    /// The answer is yes: by `--yes`, or by the approval of exactly this plan.
+    /// No one is asked: because of `--yes` or the approval of exactly this plan, or because no one is
+    /// there.
     Never,
 }
 
@@ -37,6 +38,11 @@ impl Asking {
         } else {
             Self::OnTerminal { since: Instant::now() }
         }
+    }
+
+    /// Returns whether a plan is carried out only after a yes.
+    pub(crate) fn asks_about(self, plan: &Plan) -> bool {
+        self != Self::Never && !question(plan).is_empty()
     }
 
     /// Asks, and returns whether the answer is yes. Without a person it is `otherwise`.

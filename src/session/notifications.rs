@@ -55,14 +55,17 @@ impl Session {
         });
         let accounts =
             format!("{} (realm {})", self.config.server_name, self.config.keycloak.realm);
-        Notices { accounts, interval: self.config.watch.interval, memory }
+        let interval = self.config.watch.interval;
+        Notices { accounts, interval, memory, is_written_down: true }
     }
 
     /// Updates what the room has heard of, because another run may have sent a message since.
     pub(crate) fn refresh_notices(&self, notices: &mut Notices) {
         let known = self.state.as_ref().and_then(|state| state.notices().ok());
-        // What could not be written down counts, too.
-        if let Some(memory) = known.filter(|memory| memory.sent >= notices.memory.sent) {
+        // What could not be written down counts until another run has sent a message.
+        let is_newer =
+            |memory: &NoticeMemory| notices.is_written_down || memory.sent > notices.memory.sent;
+        if let Some(memory) = known.filter(is_newer) {
             notices.memory = memory;
         }
     }
@@ -88,10 +91,11 @@ impl Session {
     }
 
     /// Records what the room has heard of. Without that it may hear of the same again.
-    pub(crate) fn remember(&self, notices: &Notices) {
-        if let Some(state) = &self.state
-            && let Err(error) = state.note_notices(&notices.memory)
-        {
+    pub(crate) fn remember(&self, notices: &mut Notices) {
+        let Some(state) = &self.state else { return };
+        let written = state.note_notices(&notices.memory);
+        notices.is_written_down = written.is_ok();
+        if let Err(error) = written {
             warn!("{}", in_one_line(&error));
         }
     }
@@ -127,7 +131,7 @@ impl Session {
         let Some(notice) = self.due_notice(&mut notices, news) else { return };
         if let Some(unsent) = signals::notify(synapse, room, timeouts, notice).await {
             notices.not_sent(unsent);
-            self.remember(&notices);
+            self.remember(&mut notices);
         }
     }
 }

@@ -93,24 +93,26 @@ impl Session {
         reading: &Reading,
         scope: Option<&PlanScope>,
     ) -> Plan {
-        let mut plan = decision.into_plan();
-        self.complete(&mut plan, reading);
+        let plan = self.whole_plan(decision);
+        warn_of_doubts(&reading.facts, &plan);
         if scope.is_none() {
             metrics().plan(&plan);
         }
         plan
     }
 
-    /// Leaves to later runs what there is no room for, and warns of what is in doubt.
-    fn complete(&self, plan: &mut Plan, reading: &Reading) {
-        self.config.limits.defer_stages(plan, Past::default());
-        warn_of_doubts(&reading.facts, plan);
+    /// Makes the plan, and leaves to later runs what there is no room for.
+    pub(crate) fn whole_plan(&self, decision: Decision<'_>) -> Plan {
+        let mut plan = decision.into_plan();
+        self.config.limits.defer_stages(&mut plan, Past::default());
+        plan
     }
 
     /// Makes the same plan about all accounts, only to be shown, with every account's part in it.
     pub(crate) async fn review<'f>(&'f self, reading: &'f Reading) -> Result<Review<'f>, Failure> {
         let mut review = self.decide(reading, None, Aim::Show).await?.into_review();
-        self.complete(review.plan_mut(), reading);
+        self.config.limits.defer_stages(review.plan_mut(), Past::default());
+        warn_of_doubts(&reading.facts, review.plan());
         metrics().plan(review.plan());
         Ok(review)
     }
@@ -131,7 +133,9 @@ impl Session {
         // Events are about members: an administrator waits for the next complete reading.
         let admin_changes = match scope {
             None => self.admin_changes(&draft, reading, aim).await,
-            Some(_) => self.no_admin_changes(&draft, reading, &mut rechecks, &to_disable).await,
+            Some(_) => {
+                self.no_admin_changes(&draft, reading, &mut rechecks, &to_disable, aim).await?
+            }
         };
         let verdicts = draft.verdicts(&rechecks);
         let decision = Decision { draft, rechecks, verdicts, admins, admin_changes };
@@ -169,7 +173,8 @@ impl Session {
         if self.may_disable_admins() {
             let nothing = PlanScope::default();
             let draft = Draft::about(&reading.facts, &self.config.policy, Some(&nothing));
-            admins = self.no_admin_changes(&draft, reading, &mut rechecks, &to_disable).await;
+            admins =
+                self.no_admin_changes(&draft, reading, &mut rechecks, &to_disable, aim).await?;
         }
         let mut plan = undo.decide(&rechecks);
         if let Some(admins) = admins {

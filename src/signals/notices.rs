@@ -19,6 +19,8 @@ pub struct Notices {
     pub accounts: String,
     pub interval: Duration,
     pub memory: NoticeMemory,
+    /// Whether the state file has this memory.
+    pub is_written_down: bool,
 }
 
 /// What follows from news.

@@ -48,7 +48,7 @@ impl Watcher<'_> {
         if let Some(unsent) = unsent {
             self.writing.session.refresh_notices(&mut self.notices);
             self.notices.not_sent(unsent);
-            self.writing.session.remember(&self.notices);
+            self.writing.session.remember(&mut self.notices);
         }
     }
 }

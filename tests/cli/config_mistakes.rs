@@ -24,7 +24,7 @@ max_disable = 25
 "#;
 
 /// Each with a line of the good file, and what stands there instead.
-const MISTAKES: [[&str; 3]; 50] = [
+const MISTAKES: [[&str; 3]; 52] = [
     [
         "a server name with an @",
         "server_name = \"example.org\"",
@@ -34,6 +34,8 @@ const MISTAKES: [[&str; 3]; 50] = [
     ["a server name with an empty label", "\"example.org\"", "\"example..org\""],
     ["a realm that is a path", "realm = \"corp\"", "realm = \"..\""],
     ["a list without its end", "groups = [\"matrix-users\"]", "groups = [\"matrix-users\""],
+    ["two texts without quotes", "\"example.org\"", "example.org\nstate_file = /var/x"],
+    ["a port with a sign", "\"example.org\"", "\"example.org:+80\""],
     ["no server name", "server_name = \"example.org\"\n", ""],
     ["an address without a scheme", "\"https://sso.example.org\"", "\"sso.example.org\""],
     ["the address of a realm", "sso.example.org\"", "sso.example.org/realms/corp\""],

@@ -113,6 +113,9 @@ async fn second_stage_waits_for_room_and_refuses_nothing() {
     let policy = "[policy]\ndisable = \"lock\"\ndeactivate_after = \"1s\"\n";
     let one = || program_by(&world, BY_BOTH, &format!("{limits}{policy}"));
     one().run("plan").exits(0).matches(&world, "second_stage_that_waits");
+    let explained = ["dave", "erin"].map(|name| one().run(&format!("explain {name}")).exits(0));
+    let waits = |run: &Run| run.stdout.contains("deactivated as soon as limits.max_disable");
+    assert_eq!(explained.iter().filter(|run| waits(run)).count(), 1);
     assert_eq!(one().run("sync --format json").exits(0).actions().len(), 1);
     assert_eq!(one().run("sync --format json").exits(0).actions().len(), 1);
     assert_eq!(["dave", "erin"].map(|name| world.state_of(name)), [account(true, true); 2]);

@@ -181,6 +181,14 @@ async fn dry_run_of_undo_ends_with_the_commands_that_go_on() {
     let dry = remembering(&world, "").run("undo 1 --dry-run").exits(0);
     let (_, next) = dry.stdout.split_once("What to do next").expect("commands");
     assert!(next.contains(" undo 1\n") && next.contains(" undo 1 --approve "), "{next}");
+    let with_members = remembering(&world, "").run("undo 1 --dry-run --yes").exits(0);
+    let (_, next) = with_members.stdout.split_once("What to do next").expect("commands");
+    assert!(next.contains(" undo 1 --yes\n") && !next.contains("--approve"), "{next}");
+    let limited = "[limits]\nmax_activate = 0\n";
+    let limited = program(&world).file(&world, limited);
+    let limited = limited.run("undo 1 --dry-run").exits(0);
+    let (_, next) = limited.stdout.split_once("What to do next").expect("commands");
+    assert!(!next.contains(" undo 1\n") && next.contains("above the limits"), "{next}");
 }
 
 #[tokio::test]

@@ -178,7 +178,8 @@ fn is_server_name(text: &str) -> bool {
         let (host, rest) = text.split_at(text.find(':').unwrap_or(text.len()));
         (host.split('.').all(is_label), rest)
     };
-    let is_port = |port: &str| port.parse::<u16>().is_ok();
+    let is_digits = |port: &str| port.bytes().all(|digit| digit.is_ascii_digit());
+    let is_port = |port: &str| is_digits(port) && port.parse::<u16>().is_ok();
     is_host && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
 }
 

@@ -49,6 +49,8 @@ pub struct Explained<'k> {
     pub next_stage: Option<Timestamp>,
     /// Whether it is locked by this program, and its time starts with the next run.
     pub is_before_its_time: bool,
+    /// Whether a limit has no room for its deactivation now.
+    pub waits_for_room: bool,
     /// Why it is not a member's, by the lists, if it is not.
     pub outside: Reason,
     /// What becomes of the right of an administrator (`[admins]`).

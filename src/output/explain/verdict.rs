@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::HEADING;
 use super::{Explained, KnownFacts};
-use crate::model::{Localpart, Member, Sign, SignSeen, Word as _};
+use crate::model::{Localpart, Member, Sign, SignSeen, Timestamp, Word as _};
 use crate::plan::{Approval, KeptReason};
 use crate::planner::{Matching, Provision, RightAfter, Verdict};
 
@@ -100,7 +100,7 @@ fn of_right(right: RightAfter, verdict: &Verdict) -> &'static str {
     match right {
         RightAfter::Given => "in [admins]: becomes an administrator in MAS",
         RightAfter::Taken if waits_for_the_right(Some(right), verdict) => {
-            "not in [admins]: first is no administrator in MAS any more; a later run decides about the account"
+            "not in [admins]: loses the administrator's right in MAS first; a later run decides about the account"
         }
         RightAfter::Taken => "not in [admins]: is no administrator in MAS any more",
         RightAfter::Last => {
@@ -120,9 +120,7 @@ fn words(one: &Explained<'_>) -> String {
             "in the group, and the account is active: nothing to do".to_owned()
         }
         Verdict::OutsideDisabled => of_disabled(one),
-        Verdict::Deactivate(since) => {
-            format!("{outside}, and locked by this program since {since}: deactivate")
-        }
+        Verdict::Deactivate(since) => of_due(*since, one),
         Verdict::DeactivateSkipped(_, error) => {
             format!(
                 "locked for long enough, but skipped, because the second look failed: {}",
@@ -185,6 +183,16 @@ fn of_disabled(one: &Explained<'_>) -> String {
         ),
         None => format!("{outside}, and the account is disabled: nothing to do"),
     }
+}
+
+/// Returns what becomes of an account whose time has come.
+fn of_due(since: Timestamp, one: &Explained<'_>) -> String {
+    let then = if one.waits_for_room {
+        "deactivated as soon as limits.max_disable or limits.max_look has room"
+    } else {
+        "deactivate"
+    };
+    format!("{}, and locked by this program since {since}: {then}", one.outside.text())
 }
 
 /// Returns the members that signs point to, each once.

@@ -103,7 +103,6 @@ impl AdminChanges {
         let last = self.last_ones(plan);
         for action in plan.actions.iter_mut().filter(|action| last.contains(&action.user_id)) {
             let why = format!("kept now: {}", KeptReason::LastAdmin.text());
-            plan.unchanged += usize::from(action.skipped.is_none());
             action.skipped = Some(Skip::MovedOn(why));
         }
     }

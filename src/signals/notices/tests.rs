@@ -7,7 +7,7 @@ const INTERVAL: Duration = Duration::from_mins(15);
 
 fn notices() -> Notices {
     let (accounts, memory) = ("example.org".to_owned(), NoticeMemory::default());
-    Notices { accounts, interval: INTERVAL, memory }
+    Notices { accounts, interval: INTERVAL, memory, is_written_down: true }
 }
 
 fn at(minutes: u64) -> Timestamp {
