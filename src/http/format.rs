@@ -64,7 +64,8 @@ const MISSING_IN_KEYCLOAK: [(&str, Option<Missing>); 8] = [
 ];
 /// Says the same outside the Admin API.
 const NO_REALM: &str = "Realm does not exist";
-/// Keycloak's word for errors that have no other. Recording: `keycloak-federation.json`.
+/// Keycloak's word for errors that have no other, and for every 403 before Keycloak 26 (seen on
+/// 22.0.5 and 24.0.5). Recording: `keycloak-federation.json`.
 const UNKNOWN_ERROR: &str = "unknown_error";
 
 /// The errors of a token endpoint (RFC 6749, 4.1.2.1 and 5.2).
@@ -149,7 +150,7 @@ fn keycloak_error(status: StatusCode, body: &[u8]) -> Option<(Vec<String>, Optio
 /// Returns whether Keycloak answers a status with these words on any path.
 fn is_general(error: &str, status: StatusCode) -> bool {
     error == format!("HTTP {status}")
-        || (error == UNKNOWN_ERROR && matches!(status.as_u16(), 400 | 500))
+        || (error == UNKNOWN_ERROR && matches!(status.as_u16(), 400 | 403 | 500))
 }
 
 fn synapse_error(body: &[u8]) -> Option<(Vec<String>, Option<Missing>)> {

@@ -138,12 +138,18 @@ async fn error_names_the_role_if_a_request_is_refused_without_it() {
     let world = started(the_table().service_roles(&[])).await;
     let run = program_with(&world, Auth::ClientCredentials).run("sync").exits(1);
     run.matches(&world, "sync_without_a_role");
+
+    let world = started(the_table().old_keycloak().service_roles(&[])).await;
+    let run = program_with(&world, Auth::ClientCredentials).run("sync").exits(1);
+    run.matches(&world, "sync_without_a_role_by_keycloak_22");
 }
 
 #[tokio::test]
 async fn the_role_to_view_users_is_enough() {
-    let world = started(the_table().service_roles(&["view-users"])).await;
-    program_with(&world, Auth::ClientCredentials).run("sync").exits(0);
+    for world in [the_table(), the_table().old_keycloak()] {
+        let world = started(world.service_roles(&["view-users"])).await;
+        program_with(&world, Auth::ClientCredentials).run("sync").exits(0);
+    }
 }
 
 #[tokio::test]

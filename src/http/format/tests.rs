@@ -83,6 +83,13 @@ fn error_of_another_version_is_the_servers_own() {
             r#"{"errorMessage": "error-invalid-email", "field": "email", "params": ["email"]}"#,
         ),
         (Keycloak, Data, 500, r#"{"error": "unknown_error"}"#),
+        (Keycloak, Data, 403, r#"{"error": "unknown_error"}"#),
+        (
+            Keycloak,
+            Data,
+            403,
+            r#"{"error": "unknown_error", "error_description": "For more on this error consult the server log at the debug level."}"#,
+        ),
         (Keycloak, Data, 405, r#"{"error": "HTTP 405 Method Not Allowed"}"#),
         (Keycloak, Data, 404, r#"{"error": "HTTP 404 Not Found"}"#),
         (
@@ -140,7 +147,6 @@ fn what_proxies_and_gateways_say_is_in_no_format_of_ours() {
         r#"{"error": "forbidden"}"#,
         r#"{"error": "Access denied"}"#,
         r#"{"error": "unauthorized", "error_description": "sign in first"}"#,
-        r#"{"error": "unknown_error"}"#,
         r#"{"error": "HTTP 401 Unauthorized"}"#,
         r#"{"error": "User not found"}"#,
         r#"{"errorMessage": "Forbidden"}"#,
@@ -156,6 +162,7 @@ fn what_proxies_and_gateways_say_is_in_no_format_of_ours() {
         (Server::Keycloak, r#"{"error": "Not Found"}"#),
         (Server::Keycloak, r#"{"error": "not_found"}"#),
         (Server::Keycloak, r#"{"error": "HTTP 403 Forbidden"}"#),
+        (Server::Keycloak, r#"{"error": "unknown_error"}"#),
         (Server::Synapse, r#"{"error": "User not found"}"#),
         (Server::Mas, r#"{"errors": [{"title": "Not Found"}]}"#),
     ] {

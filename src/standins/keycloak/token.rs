@@ -191,6 +191,16 @@ pub(super) struct KeycloakRefusal {
     description: Option<&'static str>,
 }
 
+impl KeycloakRefusal {
+    /// Returns the refusal in the words of Keycloak 22, whose 403 has no other (seen on 22.0.5).
+    pub(super) fn of_keycloak_22(self) -> Self {
+        if self.status == StatusCode::FORBIDDEN {
+            return Self { error: "unknown_error", ..self };
+        }
+        self
+    }
+}
+
 impl IntoResponse for KeycloakRefusal {
     fn into_response(self) -> Response {
         let mut body = json!({ "error": self.error });

@@ -116,6 +116,7 @@ fn run(
         Ok(body) => {
             ([(header::CONTENT_TYPE, "application/json;charset=UTF-8")], body).into_response()
         }
+        Err(refusal) if state.old => refusal.of_keycloak_22().into_response(),
         Err(refusal) => refusal.into_response(),
     }
 }
