@@ -12,14 +12,16 @@
 # ${XDG_CACHE_HOME:-~/.cache}/matrix-keycloak-sync-e2e, listens on the loopback address only, and
 # always stops what it started. Needs bash, cargo, and root or sudo if packages are missing.
 #
+# KEYCLOAK_VERSION and SYNAPSE_VERSION select other versions; tests/versions.sh runs all that are supported.
+#
 # To use servers of your own instead, including a real MAS, do not run this script: set the
 # variables at the head of tests/real_servers/main.rs and run
 # `cargo test --test real_servers -- --ignored`.
 
 set -euo pipefail
 
-keycloak_version=26.7.3
-synapse_version=1.163.2
+keycloak_version="${KEYCLOAK_VERSION:-26.7.3}"
+synapse_version="${SYNAPSE_VERSION:-1.163.2}"
 psycopg2_version=2.9.13
 server_name=e2e.test
 mas_client_id=01J44QC8BCY7FCFM7WGHQGKMTJ
@@ -247,6 +249,8 @@ start_postgresql() {
 }
 
 start_keycloak() {
+    # KEYCLOAK_ADMIN is the name before Keycloak 26.
+    KEYCLOAK_ADMIN=admin KEYCLOAK_ADMIN_PASSWORD="$keycloak_password" \
     KC_BOOTSTRAP_ADMIN_USERNAME=admin KC_BOOTSTRAP_ADMIN_PASSWORD="$keycloak_password" \
     KC_DB_USERNAME=e2e KC_DB_PASSWORD="$database_password" \
     JAVA_OPTS_KC_HEAP="-Xms128m -Xmx768m" JAVA_OPTS_APPEND="-Djava.net.preferIPv4Stack=true" \
@@ -377,9 +381,10 @@ if [ "${1:-}" = --serve ]; then
     exit
 fi
 
-# Runs in the background, because bash runs no trap while it waits for a foreground command.
+# Runs in the background, because bash runs no trap while it waits for a foreground command. More
+# tests at a time than processors would only wait for Keycloak.
 start_tests() {
-    setsid setpriv --pdeathsig TERM cargo test --quiet --test real_servers -- --ignored --nocapture "$@" 9>&- &
+    RUST_TEST_THREADS=$(nproc) setsid setpriv --pdeathsig TERM cargo test --quiet --test real_servers -- --ignored --nocapture "$@" 9>&- &
     group_of[tests]=$!
     started+=(tests)
 }
