@@ -252,8 +252,9 @@ async fn exposure(section: &mut Section, mas: &MasApi) {
             "exposure",
             format!("the Admin API also answers at MAS's public address, {address}"),
             format!(
-                "Remove the resource adminapi from the public listener in MAS's configuration, add a listener of its own, \
-                 and set `writer.mas_api.url` to that:{LISTENER}"
+                "Remove the resource adminapi from the public listener in MAS's configuration; with the chart of ESS, block \
+                 /api/admin at the reverse proxy instead. Add a listener of its own, and set `writer.mas_api.url` to \
+                 that:{LISTENER}"
             ),
         ),
         (Some(_), _) => section.ok("exposure", "the Admin API does not answer at MAS's public address"),

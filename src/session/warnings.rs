@@ -22,8 +22,8 @@ pub(super) fn warn_of_exposure(exposure: &Exposure, mas: Option<&MasApiConfig>) 
     let address = mas.and_then(|mas| mas.issuer.as_ref());
     if let Some(address) = address.filter(|_| exposure.public == Some(true)) {
         warn!(
-            "the Admin API also answers at MAS's public address, {address}: remove the resource adminapi from that listener; \
-             `doctor` shows the configuration to use"
+            "the Admin API also answers at MAS's public address, {address}: remove the resource adminapi from that listener, \
+             or block /api/admin at the reverse proxy; `doctor` shows the configuration to use"
         );
     }
     if let Some(needless) = exposure.client.as_ref().filter(|needless| !needless.is_empty()) {
