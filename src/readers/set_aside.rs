@@ -12,6 +12,10 @@ use crate::error_chain::in_one_line;
 use crate::model::{AccountDetail, Evidence, Recheck, UserId};
 use crate::planner::{AskFirst, ToRecheck};
 
+/// Accounts that MAS does not know, whose requests fail one after the other, until Synapse is not
+/// asked about the others of them: each request is repeated, and the lock is held meanwhile.
+const MOST_FAILURES: usize = 100;
+
 /// What Synapse alone shows.
 #[derive(Debug, Default)]
 pub(super) struct SetAside {
@@ -34,7 +38,8 @@ impl SetAside {
 impl Readers {
     /// Asks Synapse about the accounts that may be set aside, until more than `most` others are
     /// found. An account whose request fails, or hangs, is one of the others, unless MAS does
-    /// not know it, so that it stays as it is.
+    /// not know it, so that it stays as it is. If many fail in a row, such accounts are not asked
+    /// about any more.
     ///
     /// Source: `GET /_synapse/admin/v2/users/{user_id}`.
     pub(super) async fn set_aside(
@@ -46,14 +51,16 @@ impl Readers {
         let may_be_aside = |account: &&ToRecheck| account.ask != AskFirst::Both;
         let mut others = accounts.iter().filter(|account| !may_be_aside(account)).count();
         let (mut rechecks, mut silences) = (BTreeMap::new(), Silences::default());
-        let mut first_error = None;
+        let (mut first_error, mut failures) = (None, 0);
         let mut asking = stream::iter(accounts.iter().filter(may_be_aside))
             .map(|account| async move { (account, self.detail(&account.user_id, None).await) })
             .buffered(AT_A_TIME);
         while others <= most
+            && failures < MOST_FAILURES
             && let Some((account, detail)) = asking.next().await
         {
             silences.note(&detail);
+            failures = if detail.is_ok() { 0 } else { failures + 1 };
             match detail {
                 Ok(detail) if is_aside(account, &detail) => {
                     tally.add(1);
@@ -74,6 +81,14 @@ impl Readers {
             }
         }
         drop(asking);
+        if failures == MOST_FAILURES {
+            let left = accounts.iter().filter(|account| !rechecks.contains_key(&account.user_id));
+            let (alone, left): (Vec<_>, Vec<_>) =
+                left.partition(|account| account.ask == AskFirst::SynapseAlone);
+            others = left.len();
+            let why = || Err(format!("not asked, because {failures} requests in a row failed"));
+            rechecks.extend(alone.into_iter().map(|account| (account.user_id.clone(), why())));
+        }
         Ok(SetAside { rechecks, leaves_too_many: others > most, first_error })
     }
 }

@@ -2,7 +2,7 @@
 
 use matrix_keycloak_sync::standins::{Fault, World};
 
-use crate::harness::{BY_BOTH, NO_LIMITS, Run, group, program, program_by, started};
+use crate::harness::{BY_BOTH, NO_LIMITS, Run, account, group, program, program_by, started};
 
 /// One member, one leaver, and this many accounts of a bridge.
 fn bridged(count: usize) -> World {
@@ -127,6 +127,40 @@ async fn failed_look_at_accounts_unknown_to_mas_takes_no_room_from_others() {
             "disable slimer not_in_group skipped"
         ]
     );
+}
+
+#[tokio::test]
+async fn accounts_unknown_to_mas_make_no_room_for_disables_if_they_cannot_be_looked_at() {
+    let world = group().members(3, "c").accounts(3, "c").user("dave").account("dave");
+    let world = ghosts(world.user("erin").account("erin"), 20);
+    let world = started(world).await;
+    world.synapse.faults().on("/v2/users/@ghost").answer(Fault::Status(500, String::new()));
+    // Two of five are 40 %, two of 25 are 8 %.
+    let limits = "[limits]\nmax_disable = 100\nmax_disable_percent = 10\n";
+    let run = program_by(&world, BY_BOTH, limits).run("sync").exits(3);
+    run.tells(&["limits.max_disable_percent"]);
+    assert_eq!(world.state_of("dave"), account(false, false));
+}
+
+#[tokio::test]
+async fn synapse_is_not_asked_about_every_account_unknown_to_mas_if_it_fails_for_a_hundred() {
+    let world = ghosts(group().user("dave").account("dave").member("c").account("c"), 500);
+    let world = started(world).await;
+    world.synapse.faults().on("/v2/users/@ghost").answer(Fault::Status(500, String::new()));
+    let run = program_by(&world, BY_BOTH, &format!("{NO_LIMITS}max_look = 100"))
+        .run("sync --format json")
+        .exits(4);
+    let actions = run.actions();
+    let skipped = actions.iter().filter(|action| action.ends_with("not_in_group skipped"));
+    assert_eq!(skipped.count(), 500, "{actions:?}");
+    assert!(actions.contains(&"disable dave not_in_group done".to_owned()), "{actions:?}");
+    let asked = world.synapse.requests().count("/v2/users/@ghost");
+    assert!(asked < 250, "{asked}");
+}
+
+/// Accounts that MAS does not know.
+fn ghosts(world: World, count: usize) -> World {
+    (0..count).fold(world, |world, at| world.synapse_only_account(&format!("ghost{at:03}")))
 }
 
 #[tokio::test]

@@ -50,7 +50,10 @@ impl<'f> Draft<'f> {
             next_stage: self.next_stage,
         };
         for (account, verdict) in &of_accounts {
-            plan.active += usize::from(verdict.counts_as_active());
+            // An account that MAS does not know is kept in the end, so it makes no room for others.
+            let is_kept =
+                matches!(verdict, Verdict::DisableSkipped(..)) && self.table.is_not_in_mas(account);
+            plan.active += usize::from(verdict.counts_as_active() && !is_kept);
             let evidence = rechecks.evidence(&account.user_id);
             let mark = self.mark(account, verdict, evidence);
             add_to_plan(&mut plan, account, verdict.clone(), evidence, mark);
