@@ -13,7 +13,8 @@ use crate::phrases::counted;
 use crate::plan::{Action, ActionKind, Plan, RunCommand, Skip};
 use crate::planner::{Limits, PlanScope, Undo, Undone};
 use crate::session::{
-    Aim, Asking, NextCommands, Order, Session, Writing, command_to_go_on, print, state_file, tell,
+    AdminsOfMas, Aim, Asking, NextCommands, Order, Session, Writing, command_to_go_on, print,
+    state_file, tell,
 };
 use crate::state::{ActionRow, RunId, State};
 
@@ -28,13 +29,13 @@ pub async fn undo(
     if args.dry_run {
         let session = Session::new(global, surroundings)?;
         let (state, undone) = of_run(&session, id)?;
-        let mut plan = plan(&session, &undone, Aim::Show).await?;
+        let (mut plan, admins) = plan(&session, &undone, Aim::Show).await?;
         if args.yes {
             plan.include_members();
         }
         show(&session, &plan, state, id)?;
         let line = format!("undo {id}{}", if args.yes { " --yes" } else { "" });
-        let next = next_steps(global, &line, &plan, &session.config.limits);
+        let next = next_steps(global, &line, &plan, &session.config.limits, admins);
         print(&text::what_next(&next, Terminal::of_stdout()))?;
         return Ok(Exit::InStep);
     }
@@ -42,7 +43,7 @@ pub async fn undo(
     let session = &run.session;
     let (state, undone) = of_run(session, id)?;
     let aim = Aim::write(args.approve.as_ref());
-    let mut plan = run.unless_stopped(plan(session, &undone, aim)).await?;
+    let (mut plan, _) = run.unless_stopped(plan(session, &undone, aim)).await?;
     if args.yes {
         plan.include_members();
     }
@@ -86,16 +87,24 @@ fn of_run(session: &Session, id: RunId) -> Result<(&State, Vec<Undone>), Failure
 }
 
 /// Returns the commands that undo the run.
-fn next_steps(global: &Global, line: &str, plan: &Plan, limits: &Limits) -> Vec<NextStep> {
-    let NextCommands { within_limits, approved } = NextCommands::of(global, line, plan, limits);
-    let leaves_members = plan.actions.iter().any(|action| action.skipped == Some(Skip::Member));
-    let all = match (&within_limits, leaves_members) {
-        (Some(_), true) => "To disable current members too",
-        (None, true) => "To undo it above the limits, and disable current members too",
-        (_, false) => "To undo exactly this, above the limits",
+fn next_steps(
+    global: &Global,
+    line: &str,
+    plan: &Plan,
+    limits: &Limits,
+    admins: AdminsOfMas,
+) -> Vec<NextStep> {
+    let NextCommands { within_limits, approved } =
+        NextCommands::of(global, line, plan, limits).for_known(admins, plan);
+    let all = match (limits.refuse(plan).is_empty(), text::members_too(plan)) {
+        (true, Some(members)) => format!("To disable {members}"),
+        (false, Some(members)) => {
+            format!("To undo it above the limits, and disable {members}")
+        }
+        (_, None) => "To undo exactly this, above the limits".to_owned(),
     };
     let within = within_limits.map(|command| NextStep::new("To undo it", command));
-    within.into_iter().chain(approved.map(|command| NextStep::new(all, command))).collect()
+    within.into_iter().chain(approved.map(|command| NextStep::new(&all, command))).collect()
 }
 
 /// Prints the plan, and what it cannot bring back.
@@ -124,7 +133,11 @@ fn rooms(state: &State, run: RunId, plan: &Plan) -> Result<String, Failure> {
     Ok(history::rooms_to_invite_to(&activated))
 }
 
-async fn plan(session: &Session, undone: &[Undone], aim: Aim) -> Result<Plan, Failure> {
+async fn plan(
+    session: &Session,
+    undone: &[Undone],
+    aim: Aim,
+) -> Result<(Plan, AdminsOfMas), Failure> {
     let reading = session.read().await?;
     let mut scope = PlanScope::default();
     scope.extend(undone.iter().map(|one| one.user_id.clone()));

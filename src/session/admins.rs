@@ -9,7 +9,7 @@ use tracing::warn;
 use super::{Aim, Session};
 use crate::error_chain::in_one_line;
 use crate::failure::Failure;
-use crate::model::{MemberList, UserId};
+use crate::model::{Account, MasAdmin, MemberList, UserId};
 use crate::planner::{
     AdminChanges, AdminDraft, AdminNames, AdminsSeen, Draft, Rechecks, ToRecheck,
 };
@@ -81,11 +81,14 @@ impl Session {
     }
 
     /// Rechecks the accounts whose right would change, and decides about them. An error skips these
-    /// changes and no others.
+    /// changes, and the administrators to disable, if a plan may disable some: another may have lost
+    /// the right since the reading, so that one of them is the last.
     pub(super) async fn admin_changes(
         &self,
         members: &Draft<'_>,
         reading: &Reading,
+        rechecks_of_members: &mut Rechecks,
+        to_disable: &[UserId],
         aim: Aim,
     ) -> Option<AdminChanges> {
         let (rules, of_admins) = (self.config.policy.admins?, reading.of_admins()?);
@@ -102,6 +105,18 @@ impl Session {
                 Ok(rechecks) => self.admins_seen(&draft, rechecks, &reading.membership).await,
                 Err(why) => Err(why),
             };
+            if let Err(why) = &seen
+                && self.may_disable_admins()
+            {
+                let admins = admins_among(to_disable, &reading.facts.accounts);
+                if let (Some(named), Aim::Show) = (first_and_more(&admins), aim) {
+                    warn!("the administrators are unknown: {why}; a run would not disable {named}");
+                }
+                if aim != Aim::Show {
+                    let why = format!("the administrators are unknown: {why}");
+                    rechecks_of_members.fail(&admins, &why);
+                }
+            }
             draft.decide(&seen)
         };
         if let Some(accounts) = first_and_more(changes.unclear()) {
@@ -257,6 +272,14 @@ impl Session {
             );
         }
     }
+}
+
+/// Returns which of the accounts were an administrator's when they were read.
+fn admins_among(to_disable: &[UserId], accounts: &[Account]) -> Vec<UserId> {
+    let to_disable: HashSet<_> = to_disable.iter().collect();
+    let admins = accounts.iter().filter(|it| it.admin || it.mas_admin == MasAdmin::Yes);
+    let admins = admins.map(|account| &account.user_id);
+    admins.filter(|user_id| to_disable.contains(user_id)).cloned().collect()
 }
 
 /// Warns of administrators that only Synapse knows: the program never changes Synapse.

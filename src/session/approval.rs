@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::AdminsOfMas;
 use crate::cli::Global;
 use crate::output::text::Stale;
-use crate::plan::{ApprovedDigest, Digest, Plan, Refusal, RunCommand, Skip};
+use crate::plan::{ActionKind, ApprovedDigest, Digest, Plan, Refusal, RunCommand, Skip};
 use crate::planner::Limits;
 use crate::shell;
 use crate::state::{RunId, State, StateError};
@@ -103,6 +104,16 @@ impl NextCommands {
             approved: (is_needed && is_possible)
                 .then(|| command_to_go_on(global, command, &plan.digest())),
         }
+    }
+
+    /// Returns the same without the approval, if it could disable administrators of MAS who are
+    /// unknown.
+    pub(crate) fn for_known(self, admins: AdminsOfMas, plan: &Plan) -> Self {
+        let disables = plan.of_kind(ActionKind::Disable).next().is_some();
+        if admins == AdminsOfMas::Unknown && disables {
+            return Self { approved: None, ..self };
+        }
+        self
     }
 }
 

@@ -132,7 +132,7 @@ impl Session {
             self.recheck(accounts, self.most_rechecks(aim), reading, aim).await?;
         // Events are about members: an administrator waits for the next complete reading.
         let admin_changes = match scope {
-            None => self.admin_changes(&draft, reading, aim).await,
+            None => self.admin_changes(&draft, reading, &mut rechecks, &to_disable, aim).await,
             Some(_) => {
                 self.no_admin_changes(&draft, reading, &mut rechecks, &to_disable, aim).await?
             }
@@ -164,10 +164,10 @@ impl Session {
         undo: &Undo<'_>,
         reading: &Reading,
         aim: Aim,
-    ) -> Result<Plan, Failure> {
+    ) -> Result<(Plan, AdminsOfMas), Failure> {
         let accounts: Vec<_> = undo.to_recheck().collect();
         let to_disable = to_disable(&accounts);
-        let (mut rechecks, _) =
+        let (mut rechecks, of_mas) =
             self.recheck(accounts, self.most_rechecks(aim), reading, aim).await?;
         let mut admins = None;
         if self.may_disable_admins() {
@@ -181,7 +181,7 @@ impl Session {
             admins.skip_last_ones(&mut plan);
         }
         warn_of_doubts(&reading.facts, &plan);
-        Ok(plan)
+        Ok((plan, of_mas))
     }
 
     pub(super) fn most_rechecks(&self, aim: Aim) -> usize {

@@ -355,10 +355,11 @@ async fn directory_that_goes_down_between_the_lists_takes_no_right() {
         world.keycloak.state().realm("corp").user_mut(name).expect("seeded").federation_link =
             Some("ldap-1".to_owned());
     }
-    let group = world.keycloak.state().realm("corp").group_by_path("/matrix-users").cloned();
-    let members = format!("/groups/{}/members", group.expect("seeded").id);
-    // It is down from the end of the first list of members, which takes three requests, to the
-    // beginning of the second.
+    let list_of = |path: &str| {
+        let group = world.keycloak.state().realm("corp").group_by_path(path).cloned();
+        format!("/groups/{}/members", group.expect("seeded").id)
+    };
+    // It is down while the administrators are read, and up again for the members.
     let outage = |ends: bool| {
         let state = world.keycloak.shared();
         move |_: &SeenRequest| {
@@ -372,10 +373,28 @@ async fn directory_that_goes_down_between_the_lists_takes_no_right() {
             }
         }
     };
-    world.keycloak.faults().on(&members).skip(2).times(1).after(outage(false));
-    world.keycloak.faults().on(&members).skip(3).times(1).before(outage(true));
+    world.keycloak.faults().on(&list_of("/matrix-admins")).times(1).before(outage(false));
+    world.keycloak.faults().on(&list_of("/matrix-users")).times(1).before(outage(true));
     let run = with_admins(&world, BY_BOTH, "").run("sync --format json").exits(0);
+    assert_eq!(run.json()["contradictions"], 2, "bob and boss were missing in one list");
     assert_eq!(run.actions(), ["grant_admin ada in_admin_group done"]);
+}
+
+#[tokio::test]
+async fn run_disables_no_administrator_if_the_administrators_are_unknown() {
+    let world = three_in(group().user("dave").account("dave")).await;
+    world.leave("boss");
+    world.mas.admin().faults().on("admin%5D").answer(Fault::Status(500, String::new()));
+    unprotected(&world).run("plan").exits(4).tells(&[
+        "WARN the administrators are unknown: ",
+        "a run would not disable @boss:example.org",
+    ]);
+    let run = unprotected(&world).run("sync --format json").exits(4);
+    let actions = run.actions();
+    for action in ["disable boss not_in_group skipped", "disable dave not_in_group done"] {
+        assert!(actions.contains(&action.to_owned()), "{actions:?}");
+    }
+    assert_eq!(world.state_of("boss"), account(false, false));
 }
 
 #[tokio::test]

@@ -189,6 +189,23 @@ async fn dry_run_of_undo_ends_with_the_commands_that_go_on() {
     let limited = limited.run("undo 1 --dry-run").exits(0);
     let (_, next) = limited.stdout.split_once("What to do next").expect("commands");
     assert!(!next.contains(" undo 1\n") && next.contains("above the limits"), "{next}");
+
+    let world = activated(EVERY_WAY[0]).await;
+    let only_a_member = by(&world, EVERY_WAY[0]).run("undo 1 --dry-run").exits(0);
+    only_a_member.prints(&["To disable 1 current member too, for good:"]);
+}
+
+#[tokio::test]
+async fn refusal_says_that_its_command_disables_current_members_too() {
+    let world = started(the_table()).await;
+    for (mode, members) in
+        [("deactivate", "1 current member too, for good"), ("lock", "1 current member too")]
+    {
+        let policy = format!("[policy]\ndisable = \"{mode}\"\n[limits]\nmax_activate = 0\n");
+        remembering(&world, "").run("sync");
+        let refused = program(&world).file(&world, &policy).run("undo 1").exits(3);
+        refused.tells(&[&format!("(this disables {members})")]);
+    }
 }
 
 #[tokio::test]

@@ -96,6 +96,16 @@ pub fn members_spared(members: usize, command: &str, terminal: Terminal) -> Stri
     page.into_text()
 }
 
+/// Returns the current members whose accounts an approval would disable too: "1 current member
+/// too, for good".
+#[must_use]
+pub fn members_too(plan: &Plan) -> Option<String> {
+    let spared = plan.actions.iter().filter(|action| action.skipped == Some(Skip::Member)).count();
+    let for_good = if plan.is_for_good(ActionKind::Disable) { ", for good" } else { "" };
+    let members = counted(spared, "current member", "current members");
+    (spared > 0).then(|| format!("{members} too{for_good}"))
+}
+
 /// Returns how many actions wait for an approval, and the exact command that approves them.
 #[must_use]
 pub fn waiting(plan: &Plan, command: &str, terminal: Terminal) -> String {
@@ -148,6 +158,9 @@ pub fn refused(
         page.line(advice);
     } else {
         page.line("Check the plan. If it is right, apply exactly this plan with");
+        if let Some(members) = members_too(plan) {
+            page.line(format_args!("(this disables {members})"));
+        }
         page.verbatim(format_args!("  {command}"));
     }
     page.into_text()
