@@ -15,6 +15,7 @@ use url::Url;
 use crate::exit::Exit;
 use crate::model::Timestamp;
 use crate::plan::ApprovedDigest;
+use crate::shell;
 
 /// The version, and which build it is.
 const LONG_VERSION: &str =
@@ -77,7 +78,7 @@ impl Global {
     pub fn from_anywhere(&self) -> Self {
         let config =
             self.config.as_ref().map(|file| absolute(file).unwrap_or_else(|_| file.clone()));
-        Self { config, ..self.clone() }
+        Self { config, program: shell::from_anywhere(&self.program), ..self.clone() }
     }
 }
 

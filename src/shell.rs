@@ -23,6 +23,16 @@ pub fn this_program(env: &Environment) -> String {
     }
 }
 
+/// Returns the same program for another folder than this one.
+#[must_use]
+pub fn from_anywhere(program: &str) -> String {
+    let word = |path: &Path| shell_word(&path.display().to_string());
+    match env::current_exe() {
+        Ok(exe) if word(&from_here(&exe)) == program => word(&exe),
+        _ => program.to_owned(),
+    }
+}
+
 /// Returns a text as one word of a shell.
 #[must_use]
 pub fn shell_word(text: &str) -> String {
@@ -69,5 +79,11 @@ mod tests {
         let here = env::current_dir().expect("a folder");
         assert_eq!(from_here(&here.join("target/debug/x")), Path::new("target/debug/x"));
         assert_eq!(from_here(Path::new("/usr/bin/x")), Path::new("/usr/bin/x"));
+
+        let exe = env::current_exe().expect("a test");
+        let [relative, whole] = [&from_here(&exe), &exe].map(|path| path.display().to_string());
+        assert_ne!(relative, whole);
+        assert_eq!(from_anywhere(&relative), whole);
+        assert_eq!(from_anywhere("docker exec -i sync program"), "docker exec -i sync program");
     }
 }

@@ -11,11 +11,9 @@ use crate::failure::Failure;
 use crate::files;
 use crate::output::text::{Head, NextStep, PlanView};
 use crate::output::{Terminal, markdown, plan_page, text};
-use crate::plan::{ActionKind, Plan, PlanDocument};
+use crate::plan::{Plan, PlanDocument};
 use crate::planner::Limits;
-use crate::session::{
-    AdminsOfMas, NextCommands, Session, command_line, page, print, shell_word, tell,
-};
+use crate::session::{AdminsOfMas, NextCommands, Session, page, print, shell_word, tell};
 
 /// Shows what would change.
 pub async fn plan(
@@ -30,16 +28,18 @@ pub async fn plan(
         save(path, &PlanDocument::planned(&plan, &refusals))?;
     }
     let digest = plan.digest();
+    // What is saved is carried out by `apply`.
+    let line = match &args.out {
+        Some(path) => format!("apply {}", shell_word(path)),
+        None => "sync".to_owned(),
+    };
+    let next = next_steps(global, &line, &plan, &session.config.limits, admins);
     let view = PlanView {
         head: &Head::new("Plan", &session.config),
         plan: &plan,
         digest: &digest,
         refusals: &refusals,
-        // What is saved is carried out by `apply`.
-        next: match &args.out {
-            Some(_) => &[],
-            None => &next_steps(global, &plan, &session.config.limits, admins),
-        },
+        next: if args.out.is_none() { &next } else { &[] },
     };
     match args.format {
         PlanFormat::Html => print(&plan_page::plan(&view))?,
@@ -51,9 +51,10 @@ pub async fn plan(
         PlanFormat::Markdown => print(&markdown::plan(&plan, &refusals))?,
     }
     if let Some(path) = &args.out {
-        let command = command_line(global, &format!("apply {}", shell_word(path)));
         let path = path.display();
-        tell(global, &format!("\nThe plan is in {path}. To carry it out:\n  {command}\n"), || {
+        let steps = text::what_next(&next, Terminal::of_stderr());
+        tell(global, &format!("\nThe plan is in {path}.\n{steps}"), || {
+            let command = next.first().map(|step| &*step.command);
             info!(command, "the plan is in {path}");
         });
     }
@@ -61,11 +62,15 @@ pub async fn plan(
 }
 
 /// Returns the commands that carry out the plan.
-fn next_steps(global: &Global, plan: &Plan, limits: &Limits, admins: AdminsOfMas) -> Vec<NextStep> {
-    let NextCommands { within_limits, approved } = NextCommands::of(global, "sync", plan, limits);
-    // An approval of unknown administrators could disable them.
-    let disables = plan.of_kind(ActionKind::Disable).next().is_some();
-    let approved = approved.filter(|_| admins == AdminsOfMas::Known || !disables);
+fn next_steps(
+    global: &Global,
+    line: &str,
+    plan: &Plan,
+    limits: &Limits,
+    admins: AdminsOfMas,
+) -> Vec<NextStep> {
+    let NextCommands { within_limits, approved } =
+        NextCommands::of(global, line, plan, limits).for_known(admins, plan);
     let within =
         within_limits.map(|command| NextStep::new("To apply what is within the limits", command));
     let exactly = approved

@@ -21,6 +21,19 @@ fn apply(world: &RunningWorld, path: &str, toml: &str) -> Run {
     program(world).file(world, toml).run(&format!("apply {path}"))
 }
 
+#[tokio::test]
+async fn command_after_a_saved_plan_applies_it_above_a_limit_too() {
+    let world = started(the_table()).await;
+    let path = world.directory().join("plan.json").display().to_string();
+    let limited = || program(&world).file(&world, "[limits]\nmax_disable = 0\n");
+    let saved = limited().run(&format!("plan --out {path}")).exits(0);
+    let command = saved.stderr.lines().find_map(|line| line.split_once(" apply /"));
+    let rest = format!("/{}", command.expect("a command").1);
+    assert!(rest.contains(" --approve "), "{rest}");
+    limited().run(&format!("apply {rest}")).exits(0);
+    assert_eq!(world.state_of("dave"), account(true, true));
+}
+
 /// Changes the saved text.
 fn tampered(world: &RunningWorld, path: &str, from: &str, to: &str) -> String {
     let text = std::fs::read_to_string(path).expect("saved");
