@@ -583,11 +583,11 @@ fn press_until_it_ends(mut terminal: std::fs::File, key: &str) {
     });
 }
 
-/// Kills a process after a minute, unless what is returned is dropped before.
+/// Kills a process after five minutes, unless what is returned is dropped before.
 pub(crate) fn kill_if_it_hangs(process: u32) -> std::sync::mpsc::Sender<()> {
     let (ended, has_ended) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let waited = has_ended.recv_timeout(Duration::from_mins(1));
+        let waited = has_ended.recv_timeout(Duration::from_mins(5));
         if waited == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
             let process = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw);
             let process = process.expect("a process");
