@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::output::text::NextStep;
 use crate::output::{Terminal, history, text};
 use crate::phrases::counted;
-use crate::plan::{Action, ActionKind, Plan, RunCommand, Skip};
+use crate::plan::{Action, ActionKind, Plan, RunCommand};
 use crate::planner::{Limits, PlanScope, Undo, Undone};
 use crate::session::{
     AdminsOfMas, Aim, Asking, NextCommands, Order, Session, Writing, command_to_go_on, print,
@@ -67,7 +67,7 @@ pub async fn undo(
     }
     asking.confirm(&plan)?;
     let (outcomes, exit) = run.finish(&order, global, &plan, SyncFormat::Text).await?;
-    let members = plan.actions.iter().filter(|action| action.skipped == Some(Skip::Member)).count();
+    let members = plan.spared_members();
     if members > 0 {
         let command = command_to_go_on(global, &order.line, &plan.digest_after(&outcomes));
         tell(global, &text::members_spared(members, &command, Terminal::of_stderr()), || {

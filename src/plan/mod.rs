@@ -280,6 +280,12 @@ impl Plan {
         }
     }
 
+    /// Returns how many accounts of current members are left out until a yes.
+    #[must_use]
+    pub fn spared_members(&self) -> usize {
+        self.actions.iter().filter(|action| action.skipped == Some(Skip::Member)).count()
+    }
+
     /// Returns what to do about a refusal if there is no plan to approve.
     #[must_use]
     pub fn advice_without_approval(&self) -> Option<&'static str> {

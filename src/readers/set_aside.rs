@@ -12,8 +12,8 @@ use crate::error_chain::in_one_line;
 use crate::model::{AccountDetail, Evidence, Recheck, UserId};
 use crate::planner::{AskFirst, ToRecheck};
 
-/// Accounts that MAS does not know, whose requests fail one after the other, until Synapse is not
-/// asked about the others of them: each request is repeated, and the lock is held meanwhile.
+/// Requests that fail one after the other, until Synapse is not asked about the other accounts that
+/// MAS does not know: each request is repeated, and the lock is held meanwhile.
 const MOST_FAILURES: usize = 100;
 
 /// What Synapse alone shows.

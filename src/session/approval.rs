@@ -6,7 +6,7 @@ use std::path::Path;
 use super::AdminsOfMas;
 use crate::cli::Global;
 use crate::output::text::Stale;
-use crate::plan::{ActionKind, ApprovedDigest, Digest, Plan, Refusal, RunCommand, Skip};
+use crate::plan::{ActionKind, ApprovedDigest, Digest, Plan, Refusal, RunCommand};
 use crate::planner::Limits;
 use crate::shell;
 use crate::state::{RunId, State, StateError};
@@ -96,8 +96,8 @@ impl NextCommands {
     pub(crate) fn of(global: &Global, command: &str, plan: &Plan, limits: &Limits) -> Self {
         let is_within_limits = limits.refuse(plan).is_empty();
         let is_open = plan.to_apply().any(|action| action.approval.is_none());
-        let is_left_out = plan.actions.iter().any(|action| action.skipped == Some(Skip::Member));
-        let is_needed = !is_within_limits || is_left_out || plan.to_approve().next().is_some();
+        let is_needed =
+            !is_within_limits || plan.spared_members() > 0 || plan.to_approve().next().is_some();
         let is_possible = plan.advice_without_approval().is_none();
         Self {
             within_limits: (is_within_limits && is_open).then(|| command_line(global, command)),

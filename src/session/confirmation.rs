@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::output::text::{Head, PlanView};
 use crate::output::{Terminal, text};
 use crate::phrases::counted;
-use crate::plan::{ActionKind, Digest, Plan, Skip};
+use crate::plan::{ActionKind, Digest, Plan};
 
 /// A later yes is about a plan of the past: users may have come back since.
 const LATEST: Duration = Duration::from_mins(5);
@@ -73,8 +73,7 @@ impl Asking {
 
     /// Asks whether to disable current members, too, if the plan leaves them out for that.
     pub(crate) fn include_members(self, plan: &Plan) -> Result<bool, Failure> {
-        let members =
-            plan.actions.iter().filter(|action| action.skipped == Some(Skip::Member)).count();
+        let members = plan.spared_members();
         if members == 0 {
             return Ok(false);
         }

@@ -100,7 +100,7 @@ pub fn members_spared(members: usize, command: &str, terminal: Terminal) -> Stri
 /// too, for good".
 #[must_use]
 pub fn members_too(plan: &Plan) -> Option<String> {
-    let spared = plan.actions.iter().filter(|action| action.skipped == Some(Skip::Member)).count();
+    let spared = plan.spared_members();
     let for_good = if plan.is_for_good(ActionKind::Disable) { ", for good" } else { "" };
     let members = counted(spared, "current member", "current members");
     (spared > 0).then(|| format!("{members} too{for_good}"))
