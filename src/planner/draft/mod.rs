@@ -30,10 +30,10 @@ pub struct Draft<'f> {
     scope: Option<&'f PlanScope>,
     /// The accounts to decide about or to report, sorted by localpart, then by the whole ID.
     notable: Vec<(&'f Account, Opinion<'f>)>,
-    /// How many of the other accounts are members' and active.
-    active_as_they_should_be: usize,
-    /// How many of the other accounts are disabled.
-    disabled_as_they_should_be: usize,
+    /// How many of the other accounts are surely in use.
+    others_active: usize,
+    /// How many of the other accounts are disabled, or may be kept without being in use.
+    others_inactive: usize,
     /// Active accounts that this program has changed before.
     pub(super) settled: Vec<&'f UserId>,
     /// Active members who were out of the group when it was last read.
@@ -102,8 +102,8 @@ impl<'f> Draft<'f> {
             identity: Identity::new(facts, policy),
             scope,
             notable: Vec::new(),
-            active_as_they_should_be: 0,
-            disabled_as_they_should_be: 0,
+            others_active: 0,
+            others_inactive: 0,
             settled: Vec::new(),
             returned: Vec::new(),
             locked: Vec::new(),
@@ -131,13 +131,13 @@ impl<'f> Draft<'f> {
         match opinion {
             Opinion::Settled(Verdict::MemberActive) => {
                 self.candidates.extend(half_made);
-                self.active_as_they_should_be += 1;
+                self.others_active += 1;
                 if memory.absent_since.contains_key(&account.user_id) {
                     self.returned.push(&account.user_id);
                 }
             }
             Opinion::Settled(Verdict::OutsideDisabled | Verdict::OutsideLocked) => {
-                self.disabled_as_they_should_be += 1;
+                self.others_inactive += 1;
                 self.note_lock(account);
                 if self.table.is_shut_out_by_synapse_alone(account) {
                     self.unverified.push(account);
@@ -216,16 +216,16 @@ impl<'f> Draft<'f> {
     fn only_count(&mut self, opinion: &Opinion<'f>) {
         let counts_as_active = match opinion {
             Opinion::Settled(verdict) => verdict.counts_as_active(),
-            Opinion::WouldDisable(_) | Opinion::WouldClose(_) => true,
-            Opinion::WouldActivate { .. }
+            // Many that the lists alone would disable are kept after a second look, which these do
+            // not get. They must not make room for others.
+            Opinion::WouldDisable(_)
+            | Opinion::WouldClose(_)
+            | Opinion::WouldActivate { .. }
             | Opinion::WouldDeactivate { .. }
             | Opinion::WouldReopen(_) => false,
         };
-        let count = if counts_as_active {
-            &mut self.active_as_they_should_be
-        } else {
-            &mut self.disabled_as_they_should_be
-        };
+        let count =
+            if counts_as_active { &mut self.others_active } else { &mut self.others_inactive };
         *count += 1;
     }
 

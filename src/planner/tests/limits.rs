@@ -157,3 +157,20 @@ fn a_plan_that_changes_nothing_exceeds_no_limit() {
         []
     );
 }
+
+#[test]
+fn accounts_without_a_second_look_make_no_room_in_a_plan_about_a_part() {
+    let world = (0..500).fold(scene(), |scene, number| {
+        let name = format!("u{number}");
+        let scene = scene.account_with(&name, ACTIVE, |account| account.mas = InMas::Unknown);
+        if number < 30 { scene.member(&name) } else { scene }
+    });
+    let world = world.user("left").account("left", ACTIVE);
+    let mut scope = PlanScope::default();
+    scope.extend([Localpart::from("left").on(&world.facts.server_name)]);
+    let active = |scope: Option<&PlanScope>| {
+        let draft = Draft::about(&world.facts, &world.policy, scope);
+        draft.decide(&world.rechecks(&draft)).active
+    };
+    assert_eq!((active(None), active(Some(&scope))), (31, 31));
+}

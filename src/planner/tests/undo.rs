@@ -311,3 +311,14 @@ fn undo_says_nothing_about_members_that_it_is_not_about() {
     assert_eq!(world.plan().not_registered, ["zoe".into()]);
     assert_eq!((plan.not_registered, plan.mapping), (vec![], MappingSummary::default()));
 }
+
+#[test]
+fn accounts_that_are_not_undone_make_no_room_without_a_second_look() {
+    let others = (0..50).fold(scene(), |scene, number| {
+        let unknown = |account: &mut Account| account.mas = InMas::Unknown;
+        scene.account_with(&format!("u{number}"), ACTIVE, unknown)
+    });
+    let world = others.member("bob").account("bob", ACTIVE).user("x").account("x", ACTIVE);
+    let plan = world.undo(&[world.done("x", ActionKind::Activate, DisableMode::Deactivate)]);
+    assert_eq!(plan.active, 2);
+}
