@@ -12,8 +12,8 @@ use crate::error_chain::in_one_line;
 use crate::model::{AccountDetail, Evidence, Recheck, UserId};
 use crate::planner::{AskFirst, ToRecheck};
 
-/// Requests that fail one after the other, until Synapse is not asked about the other accounts that
-/// MAS does not know: each request is repeated, and the lock is held meanwhile.
+/// Requests about accounts that MAS does not know that fail one after the other, until Synapse is
+/// not asked about the others: each request is repeated, and the lock is held meanwhile.
 const MOST_FAILURES: usize = 100;
 
 /// What Synapse alone shows.
@@ -37,9 +37,9 @@ impl SetAside {
 
 impl Readers {
     /// Asks Synapse about the accounts that may be set aside, until more than `most` others are
-    /// found. An account whose request fails, or hangs, is one of the others, unless MAS does
-    /// not know it, so that it stays as it is. If many fail in a row, such accounts are not asked
-    /// about any more.
+    /// found: about those that may be a bridge's, then about those that MAS does not know. The
+    /// first are among the others if their request fails; the second stay as they are, and if many
+    /// of them fail in a row, Synapse is not asked about the rest.
     ///
     /// Source: `GET /_synapse/admin/v2/users/{user_id}`.
     pub(super) async fn set_aside(
@@ -48,11 +48,33 @@ impl Readers {
         most: usize,
         tally: &Tally,
     ) -> Result<SetAside, ReadError> {
-        let may_be_aside = |account: &&ToRecheck| account.ask != AskFirst::Both;
-        let mut others = accounts.iter().filter(|account| !may_be_aside(account)).count();
+        let of_kind = |ask| accounts.iter().filter(move |account| account.ask == ask);
+        let given_up =
+            |error| ReadError::NoneRechecked { count: accounts.len(), source: Box::new(error) };
+        let mut others = of_kind(AskFirst::Both).count();
         let (mut rechecks, mut silences) = (BTreeMap::new(), Silences::default());
+        let mut asking = stream::iter(of_kind(AskFirst::Synapse))
+            .map(|account| async move { (account, self.detail(&account.user_id, None).await) })
+            .buffered(AT_A_TIME);
+        while others <= most
+            && let Some((account, detail)) = asking.next().await
+        {
+            silences.note(&detail);
+            match detail {
+                Ok(detail) if is_aside(account, &detail) => {
+                    tally.add(1);
+                    rechecks.insert(account.user_id.clone(), Ok(Evidence::new(detail)));
+                }
+                Err(error) if is_silence(&error) && silences.are_too_many() => {
+                    return Err(given_up(error));
+                }
+                Ok(_) | Err(_) => others += 1,
+            }
+        }
+        drop(asking);
+
         let (mut first_error, mut failures) = (None, 0);
-        let mut asking = stream::iter(accounts.iter().filter(may_be_aside))
+        let mut asking = stream::iter(of_kind(AskFirst::SynapseAlone))
             .map(|account| async move { (account, self.detail(&account.user_id, None).await) })
             .buffered(AT_A_TIME);
         while others <= most
@@ -61,33 +83,26 @@ impl Readers {
         {
             silences.note(&detail);
             failures = if detail.is_ok() { 0 } else { failures + 1 };
-            match detail {
-                Ok(detail) if is_aside(account, &detail) => {
-                    tally.add(1);
-                    rechecks.insert(account.user_id.clone(), Ok(Evidence::new(detail)));
-                }
+            let recheck = match detail {
                 Err(error) if is_silence(&error) && silences.are_too_many() => {
-                    return Err(ReadError::NoneRechecked {
-                        count: accounts.len(),
-                        source: Box::new(error),
-                    });
+                    return Err(given_up(error));
                 }
-                Err(error) if account.ask == AskFirst::SynapseAlone => {
-                    tally.add(1);
-                    rechecks.insert(account.user_id.clone(), Err(in_one_line(&error)));
+                Ok(detail) => Ok(Evidence::new(detail)),
+                Err(error) => {
+                    let why = in_one_line(&error);
                     first_error.get_or_insert(error);
+                    Err(why)
                 }
-                Ok(_) | Err(_) => others += 1,
-            }
+            };
+            tally.add(1);
+            rechecks.insert(account.user_id.clone(), recheck);
         }
         drop(asking);
         if failures == MOST_FAILURES {
-            let left = accounts.iter().filter(|account| !rechecks.contains_key(&account.user_id));
-            let (alone, left): (Vec<_>, Vec<_>) =
-                left.partition(|account| account.ask == AskFirst::SynapseAlone);
-            others = left.len();
-            let why = || Err(format!("not asked, because {failures} requests in a row failed"));
-            rechecks.extend(alone.into_iter().map(|account| (account.user_id.clone(), why())));
+            for account in of_kind(AskFirst::SynapseAlone) {
+                let why = || Err(format!("not asked, because {failures} requests in a row failed"));
+                rechecks.entry(account.user_id.clone()).or_insert_with(why);
+            }
         }
         Ok(SetAside { rechecks, leaves_too_many: others > most, first_error })
     }

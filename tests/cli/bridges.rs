@@ -2,7 +2,9 @@
 
 use matrix_keycloak_sync::standins::{Fault, World};
 
-use crate::harness::{BY_BOTH, NO_LIMITS, Run, account, group, program, program_by, started};
+use crate::harness::{
+    BY_BOTH, NO_LIMITS, Run, account, group, program, program_by, proxy_page, started,
+};
 
 /// One member, one leaver, and this many accounts of a bridge.
 fn bridged(count: usize) -> World {
@@ -156,6 +158,20 @@ async fn synapse_is_not_asked_about_every_account_unknown_to_mas_if_it_fails_for
     assert!(actions.contains(&"disable dave not_in_group done".to_owned()), "{actions:?}");
     let asked = world.synapse.requests().count("/v2/users/@ghost");
     assert!(asked < 250, "{asked}");
+}
+
+#[tokio::test]
+async fn short_outage_of_synapse_makes_no_others_of_bridges_that_were_not_asked_about() {
+    let world = started(bridged(400)).await;
+    world.synapse.faults().on("/v2/users/@telegram_").times(330).answer(proxy_page(502));
+    let run = program(&world)
+        .file(&world, &format!("{NO_LIMITS}max_look = 200"))
+        .run("sync --format json")
+        .exits(0);
+    assert_eq!(
+        (run.actions(), kept_as(&run, "appservice")),
+        (vec!["disable dave not_in_group done".into()], 400)
+    );
 }
 
 /// Accounts that MAS does not know.
