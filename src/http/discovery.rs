@@ -67,13 +67,6 @@ pub(super) struct Endpoint {
 }
 
 impl TokenEndpoint {
-    /// Returns the endpoint or, while that is unknown, the issuer.
-    pub(super) fn url(&self) -> &Url {
-        match self {
-            Self::At(url) | Self::Discovered { issuer: url, .. } => url,
-        }
-    }
-
     /// Returns the endpoint, after asking the issuer if necessary.
     pub(super) async fn find(
         &self,

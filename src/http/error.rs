@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
+use crate::error_chain::in_one_line;
 use crate::model::{Server, ServerText, printable};
 
 /// What a request is for.
@@ -93,9 +94,9 @@ pub enum HttpErrorKind {
         /// The server's own words.
         description: Option<ServerText>,
     },
-    /// A request for a token failed a moment ago, and this one was not sent.
-    #[error("no token: the last request for one failed a moment ago")]
-    NoTokenEither,
+    /// A request for a token failed without an answer a moment ago, and this one was not sent.
+    #[error("no token: the last request for one failed a moment ago: {why}")]
+    NoTokenEither { why: String },
     /// An answer that is not JSON, such as a web page.
     #[error("answered with {content_type} instead of JSON")]
     NotJson {
@@ -154,6 +155,13 @@ impl HttpError {
             kind,
             tried_in_doubt: false,
         }
+    }
+
+    /// Returns the same error for a request that was not sent, because it would have failed too.
+    #[must_use]
+    pub(super) fn repeated(&self) -> Self {
+        let Self { server, purpose, method, url, kind, .. } = self;
+        Self::new(*server, *purpose, method, url, kind.repeated())
     }
 
     /// Returns the status if the server itself answered with one, in its own format.
@@ -245,7 +253,7 @@ impl HttpError {
             | HttpErrorKind::MissingPage
             | HttpErrorKind::Redirect { .. }
             | HttpErrorKind::NoToken { .. }
-            | HttpErrorKind::NoTokenEither
+            | HttpErrorKind::NoTokenEither { .. }
             | HttpErrorKind::OtherIssuer { .. }
             | HttpErrorKind::Unprotected { .. }
             | HttpErrorKind::ForeignEndpoint { .. } => false,
@@ -261,6 +269,37 @@ impl HttpError {
 }
 
 impl HttpErrorKind {
+    fn repeated(&self) -> Self {
+        match self {
+            Self::Status { status, detail, missing, retry_after } => Self::Status {
+                status: *status,
+                detail: detail.clone(),
+                missing: *missing,
+                retry_after: *retry_after,
+            },
+            Self::ForeignStatus { server, status, retry_after } => {
+                Self::ForeignStatus { server: *server, status: *status, retry_after: *retry_after }
+            }
+            Self::MissingPage => Self::MissingPage,
+            Self::Redirect { status } => Self::Redirect { status: *status },
+            Self::NoToken { error, description } => {
+                Self::NoToken { error: error.clone(), description: description.clone() }
+            }
+            Self::NoTokenEither { why } => Self::NoTokenEither { why: why.clone() },
+            Self::NotJson { content_type } => Self::NotJson { content_type: content_type.clone() },
+            Self::TooLarge { limit } => Self::TooLarge { limit: *limit },
+            Self::OtherIssuer { issuer } => Self::OtherIssuer { issuer: issuer.clone() },
+            Self::Unprotected { endpoint } => Self::Unprotected { endpoint: endpoint.clone() },
+            Self::ForeignEndpoint { endpoint } => {
+                Self::ForeignEndpoint { endpoint: endpoint.clone() }
+            }
+            Self::Inconsistent(what) => Self::Inconsistent(what.clone()),
+            Self::Connect(_) | Self::Timeout(_) | Self::BrokenOff(_) | Self::Decode(_) => {
+                Self::NoTokenEither { why: in_one_line(self) }
+            }
+        }
+    }
+
     /// Returns the status, no matter what answered with it.
     pub(super) fn any_status(&self) -> Option<StatusCode> {
         match self {

@@ -54,7 +54,7 @@ impl HttpError {
                  secret is sent to the issuer only."
                     .to_owned()
             }
-            HttpErrorKind::NoTokenEither => format!("Check the first error of this kind, and {url_key}."),
+            HttpErrorKind::NoTokenEither { .. } => format!("Check {url_key}, and the log of {server}."),
             HttpErrorKind::NoToken { error, .. } => no_token_hint(server, error.raw()),
             HttpErrorKind::Status { status, .. } => match server {
                 Server::Mas => self.mas_status_hint(*status),

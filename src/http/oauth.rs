@@ -99,8 +99,8 @@ pub struct OAuth {
 struct TokenState {
     endpoint: Option<Endpoint>,
     current: Option<Current>,
-    /// When a request for a token last failed.
-    failed_at: Option<Instant>,
+    /// When the last request for a token failed, and how.
+    failed: Option<(Instant, HttpError)>,
 }
 
 #[derive(Debug)]
@@ -181,14 +181,13 @@ impl OAuth {
         asked_at: Instant,
         patience: Patience,
     ) -> Result<Issued, HttpError> {
-        if state.failed_at.is_some_and(|failed_at| asked_at <= failed_at) {
-            let url =
-                state.endpoint.as_ref().map_or_else(|| self.at.url(), |endpoint| &endpoint.url);
-            let kind = HttpErrorKind::NoTokenEither;
-            return Err(HttpError::new(self.http.server, Purpose::Token, "POST", url, kind));
+        if let Some((at, error)) = &state.failed
+            && asked_at <= *at
+        {
+            return Err(error.repeated());
         }
         let renewed = self.renew_now(state, patience).await;
-        state.failed_at = renewed.is_err().then(Instant::now);
+        state.failed = renewed.as_ref().err().map(|error| (Instant::now(), error.repeated()));
         renewed
     }
 

@@ -48,7 +48,7 @@ pub(super) fn is_silence(error: &ReadError) -> bool {
 }
 
 fn is_without_token(error: &ReadError) -> bool {
-    matches!(error, ReadError::Http(HttpError { kind: HttpErrorKind::NoTokenEither, .. }))
+    matches!(error, ReadError::Http(HttpError { kind: HttpErrorKind::NoTokenEither { .. }, .. }))
 }
 
 #[cfg(test)]
@@ -85,7 +85,7 @@ mod tests {
         for (at, end) in ends.chars().enumerate() {
             silences.note(&match end {
                 '-' => silence().await,
-                't' => failed(HttpErrorKind::NoTokenEither),
+                't' => failed(HttpErrorKind::NoTokenEither { why: String::new() }),
                 'e' => Err(ReadError::AccountGone {
                     server: Server::Synapse,
                     user_id: crate::model::Localpart::from("dave").on(&"example.org".into()),

@@ -218,6 +218,17 @@ async fn wrong_secret_is_reported_and_not_printed() {
 }
 
 #[tokio::test]
+async fn every_request_says_why_there_is_no_token() {
+    let world = started(the_table()).await;
+    let file = settings(&world, BY_BOTH).replace(world.mas_client_secret(), "wrongsecret");
+    for command in ["plan", "sync", "report", "explain dave"] {
+        let run = program_by(&world, BY_BOTH, "").file(&world, &file).run(command).exits(1);
+        let run = run.tells(&["invalid_client: Client authentication failed"]);
+        assert!(!run.stderr.contains("a moment ago"), "{command}: {}", run.stderr);
+    }
+}
+
+#[tokio::test]
 async fn token_without_the_scope_is_reported() {
     let world = started(the_table()).await;
     let token =
