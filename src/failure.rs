@@ -82,10 +82,8 @@ pub enum Failure {
     #[error("not confirmed; nothing was changed")]
     Declined,
     /// The administrator said yes when the plan was old.
-    #[error(
-        "the answer came after more than five minutes, when the plan was old; nothing was changed"
-    )]
-    AnsweredLate,
+    #[error("no answer within five minutes; nothing was changed")]
+    Unanswered,
     /// Synapse does not show the locks of MAS, so members would stay locked out.
     #[error(
         "policy.disable = \"lock\": {unseen}, and without [writer.mas_api] MAS's own state is unknown"
@@ -218,7 +216,7 @@ impl Failure {
             Self::NoState(_) => Some("Remove `state_file`, or set it to a path. Later runs are then recorded.".to_owned()),
             Self::NoPlace { .. } => Some("Set `state_file` to a path that this user can write.".to_owned()),
             Self::NoRun(_) => Some("Run `history` to list the runs.".to_owned()),
-            Self::AnsweredLate => Some("Run again.".to_owned()),
+            Self::Unanswered => Some("Run again.".to_owned()),
             Self::NoListener => Some("Set `watch.listen` to an address, such as 127.0.0.1:9464.".to_owned()),
             Self::NoWatch { .. } | Self::NoStatus { .. } => {
                 Some("Check that `watch` runs, with the same configuration.".to_owned())

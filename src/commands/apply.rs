@@ -15,6 +15,7 @@ use crate::plan::{
     SavedAction, SavedPlan, Skip,
 };
 use crate::planner::{Past, Policy, Verdict};
+use crate::readers::Reading;
 use crate::session::{Aim, Asking, Order, Session, Writing, shell_word, warn_of_doubts};
 
 /// More than a plan that keeps a million accounts.
@@ -37,14 +38,17 @@ pub async fn apply(
         approve: args.approve.as_ref(),
         undoes: None,
     };
-    let still_holds = what_still_holds(session, saved.actions, Aim::write(order.approve));
-    let mut plan = run.unless_stopped(still_holds).await?;
+    let reading = run.unless_stopped(session.read()).await?;
+    let aim = Aim::write(order.approve);
+    let still_holds = || what_still_holds(session, &reading, saved.actions.clone(), aim);
+    let mut plan = run.unless_stopped(still_holds()).await?;
 
     session.show_whole("Saved plan", &plan, &order.digest)?;
     if !run.check(&order, global, &mut plan)?.is_empty() {
         return Ok(Exit::Refused);
     }
-    Asking::unless(args.yes || args.approve.is_some()).confirm(&plan)?;
+    let asking = Asking::unless(args.yes || args.approve.is_some());
+    run.confirmed(asking, &mut plan, async || still_holds().await).await?;
     let (_, exit) = run.finish(&order, global, &plan, SyncFormat::Text).await?;
     run.report_end(None, surroundings.timeouts).await;
     Ok(exit)
@@ -111,11 +115,11 @@ fn load(path: &Path, session: &Session) -> Result<SavedPlan, SavedPlanProblem> {
 /// reason.
 async fn what_still_holds(
     session: &Session,
+    reading: &Reading,
     saved: Vec<SavedAction>,
     aim: Aim,
 ) -> Result<Plan, Failure> {
-    let reading = session.read().await?;
-    let decision = session.decide(&reading, None, aim).await?;
+    let decision = session.decide(reading, None, aim).await?;
     let wanted: HashSet<_> = saved.iter().map(|action| &action.user_id).collect();
     let wanted = reading.facts.accounts.iter().filter(|account| wanted.contains(&account.user_id));
     let by_user: BTreeMap<_, _> = wanted

@@ -78,7 +78,8 @@ fn leave_metrics(path: &Path, ended: Result<Exit, Failure>) -> Result<Exit, Fail
 
 async fn carry_out(run: &Writing, global: &Global, args: &SyncArgs) -> Result<Exit, Failure> {
     let aim = Aim::write(args.approve.as_ref());
-    let mut plan = run.unless_stopped(run.session.plan(aim)).await?;
+    let reading = run.unless_stopped(run.session.read()).await?;
+    let mut plan = run.unless_stopped(run.session.plan_of(&reading, None, aim)).await?;
     let digest = plan.digest();
     let order = Order {
         command: RunCommand::Sync,
@@ -101,7 +102,9 @@ async fn carry_out(run: &Writing, global: &Global, args: &SyncArgs) -> Result<Ex
     if args.format == SyncFormat::Json && asking.asks_about(&plan) {
         say(&run.session.whole("Plan", &plan, &order.digest, Terminal::of_stderr()));
     }
-    asking.confirm(&plan)?;
+    let again = async || run.session.plan_of(&reading, None, aim).await;
+    run.confirmed(asking, &mut plan, again).await?;
+    drop(reading);
     let (outcomes, exit) = run.finish(&order, global, &plan, args.format).await?;
     say_what_waits(global, &plan, &outcomes);
     Ok(exit)

@@ -12,6 +12,7 @@ use crate::output::{Terminal, history, text};
 use crate::phrases::counted;
 use crate::plan::{Action, ActionKind, Plan, RunCommand};
 use crate::planner::{Limits, PlanScope, Undo, Undone};
+use crate::readers::Reading;
 use crate::session::{
     AdminsOfMas, Aim, Asking, NextCommands, Order, Session, Writing, command_to_go_on, print,
     state_file, tell,
@@ -29,7 +30,8 @@ pub async fn undo(
     if args.dry_run {
         let session = Session::new(global, surroundings)?;
         let (state, undone) = of_run(&session, id)?;
-        let (mut plan, admins) = plan(&session, &undone, Aim::Show).await?;
+        let reading = session.read().await?;
+        let (mut plan, admins) = plan_of(&session, &reading, &undone, Aim::Show).await?;
         if args.yes {
             plan.include_members();
         }
@@ -43,13 +45,15 @@ pub async fn undo(
     let session = &run.session;
     let (state, undone) = of_run(session, id)?;
     let aim = Aim::write(args.approve.as_ref());
-    let (mut plan, _) = run.unless_stopped(plan(session, &undone, aim)).await?;
+    let reading = run.unless_stopped(session.read()).await?;
+    let (mut plan, _) = run.unless_stopped(plan_of(session, &reading, &undone, aim)).await?;
     if args.yes {
         plan.include_members();
     }
     show(session, &plan, state, id)?;
     let asking = Asking::unless(args.yes || args.approve.is_some());
-    if asking.include_members(&plan)? {
+    let includes_members = run.unless_stopped(asking.include_members(&plan)).await?;
+    if includes_members {
         plan.include_members();
     }
     let order = Order {
@@ -65,7 +69,14 @@ pub async fn undo(
     if args.approve.is_some() {
         plan.include_members();
     }
-    asking.confirm(&plan)?;
+    let again = async || {
+        let (mut newer, _) = plan_of(session, &reading, &undone, aim).await?;
+        if includes_members {
+            newer.include_members();
+        }
+        Ok(newer)
+    };
+    run.confirmed(asking, &mut plan, again).await?;
     let (outcomes, exit) = run.finish(&order, global, &plan, SyncFormat::Text).await?;
     let members = plan.spared_members();
     if members > 0 {
@@ -133,14 +144,14 @@ fn rooms(state: &State, run: RunId, plan: &Plan) -> Result<String, Failure> {
     Ok(history::rooms_to_invite_to(&activated))
 }
 
-async fn plan(
+async fn plan_of(
     session: &Session,
+    reading: &Reading,
     undone: &[Undone],
     aim: Aim,
 ) -> Result<(Plan, AdminsOfMas), Failure> {
-    let reading = session.read().await?;
     let mut scope = PlanScope::default();
     scope.extend(undone.iter().map(|one| one.user_id.clone()));
     let undo = Undo::new(&reading.facts, &session.config.policy, undone, &scope);
-    session.plan_undo(&undo, &reading, aim).await
+    session.plan_undo(&undo, reading, aim).await
 }

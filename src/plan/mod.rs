@@ -228,6 +228,18 @@ impl Plan {
         }
     }
 
+    /// Skips what a newer plan of the same kind does not do.
+    pub fn leave_out_what_is_not_in(&mut self, newer: &Self) {
+        let newer: BTreeMap<_, _> =
+            newer.actions.iter().map(|action| ((&action.user_id, action.kind), action)).collect();
+        let moved_on = || Some(Skip::MovedOn("changed since the question was asked".to_owned()));
+        for action in self.actions.iter_mut().filter(|action| action.skipped.is_none()) {
+            action.skipped = newer
+                .get(&(&action.user_id, action.kind))
+                .map_or_else(moved_on, |newer| newer.skipped.clone());
+        }
+    }
+
     /// Includes disables of current members, for a run with a yes.
     pub fn include_members(&mut self) {
         for action in &mut self.actions {

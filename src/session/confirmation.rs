@@ -1,21 +1,30 @@
 //! Asks an administrator at a terminal before anything is changed.
 
 use std::io::{self, IsTerminal as _};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use dialoguer::Confirm;
-use dialoguer::console::Term;
+use rustix::io::{read, retry_on_intr};
 use rustix::termios::{QueueSelector, tcflush};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
-use super::{Session, print};
+use super::{Session, Writing, print};
 use crate::failure::Failure;
 use crate::output::text::{Head, PlanView};
 use crate::output::{Terminal, text};
 use crate::phrases::counted;
 use crate::plan::{ActionKind, Digest, Plan};
 
-/// A later yes is about a plan of the past: users may have come back since.
+/// How long a question waits. A later yes is about a plan of the past, and another run may wait for
+/// the lock.
 const LATEST: Duration = Duration::from_mins(5);
+
+/// After a slower yes, both sides are asked once more: users may have come back since.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// A terminal gives a line in one piece, and never more than this many bytes.
+const LONGEST_LINE: usize = 4096;
 
 /// Whether to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,25 +55,26 @@ impl Asking {
     }
 
     /// Asks, and returns whether the answer is yes. Without a person it is `otherwise`.
-    fn ask(self, question: &str, otherwise: bool) -> Result<bool, Failure> {
+    async fn ask(self, question: &str, otherwise: bool) -> Result<bool, Failure> {
         let Self::OnTerminal { since } = self else { return Ok(otherwise) };
         // What was typed before is no answer.
         let _ = tcflush(io::stdin(), QueueSelector::IFlush);
-        let answer = Confirm::new()
-            .with_prompt(question)
-            .default(false)
-            .wait_for_newline(true)
-            .interact_opt();
-        // Ctrl-C leaves the cursor hidden.
-        let _ = Term::stderr().show_cursor();
-        // Ctrl-C and Escape are a no.
-        in_time(answer.is_ok_and(|answer| answer == Some(true)), since.elapsed())
+        eprint!("{question} [y/N] ");
+        let mut open = OpenLine(true);
+        let answer = answer(typed_line(), LATEST.saturating_sub(since.elapsed())).await?;
+        open.0 = answer.is_none();
+        Ok(answer.is_some_and(|line| is_yes(&line)))
+    }
+
+    /// Returns whether the plan has to be checked again after a yes.
+    fn is_slow(self) -> bool {
+        matches!(self, Self::OnTerminal { since } if since.elapsed() > FRESH)
     }
 
     /// Asks whether to carry out a plan, if it changes anything.
-    pub(crate) fn confirm(self, plan: &Plan) -> Result<(), Failure> {
+    async fn confirm(self, plan: &Plan) -> Result<(), Failure> {
         let question = question(plan);
-        if question.is_empty() || self.ask(&question, true)? {
+        if question.is_empty() || self.ask(&question, true).await? {
             Ok(())
         } else {
             Err(Failure::Declined)
@@ -72,13 +82,32 @@ impl Asking {
     }
 
     /// Asks whether to disable current members, too, if the plan leaves them out for that.
-    pub(crate) fn include_members(self, plan: &Plan) -> Result<bool, Failure> {
+    pub(crate) async fn include_members(self, plan: &Plan) -> Result<bool, Failure> {
         let members = plan.spared_members();
         if members == 0 {
             return Ok(false);
         }
         let members = counted(members, "current member", "current members");
-        self.ask(&format!("Also disable {members}?"), false)
+        self.ask(&format!("Also disable {members}?"), false).await
+    }
+}
+
+impl Writing {
+    /// Asks whether to carry out a plan. If the answer takes a while, the plan is made `again`, and
+    /// what has changed meanwhile is left out.
+    pub(crate) async fn confirmed(
+        &self,
+        asking: Asking,
+        plan: &mut Plan,
+        again: impl AsyncFnOnce() -> Result<Plan, Failure>,
+    ) -> Result<(), Failure> {
+        self.unless_stopped(asking.confirm(plan)).await?;
+        if asking.asks_about(plan) && asking.is_slow() {
+            let mut newer = self.unless_stopped(again()).await?;
+            newer.hold_back();
+            plan.leave_out_what_is_not_in(&newer);
+        }
+        Ok(())
     }
 }
 
@@ -107,9 +136,46 @@ impl Session {
     }
 }
 
-/// Returns the answer, if it is no yes that comes this long after the plan was shown.
-fn in_time(is_yes: bool, after: Duration) -> Result<bool, Failure> {
-    if is_yes && after > LATEST { Err(Failure::AnsweredLate) } else { Ok(is_yes) }
+/// The line of a question that was not answered. What is printed next begins on another one.
+struct OpenLine(bool);
+
+impl Drop for OpenLine {
+    fn drop(&mut self) {
+        if self.0 {
+            eprintln!();
+        }
+    }
+}
+
+/// Returns what is typed within this time, or nothing if the terminal has nothing more to give.
+async fn answer(
+    typed: impl Future<Output = io::Result<Vec<u8>>>,
+    within: Duration,
+) -> Result<Option<String>, Failure> {
+    let typed = timeout(within, typed).await.map_err(|_| Failure::Unanswered)?;
+    let line = typed.ok().filter(|line| !line.is_empty());
+    Ok(line.map(|line| String::from_utf8_lossy(&line).into_owned()))
+}
+
+/// Returns the next line from the terminal; nothing if it is closed, or after Ctrl-D.
+async fn typed_line() -> io::Result<Vec<u8>> {
+    let (tell, told) = oneshot::channel();
+    // Not a thread of the runtime, which would wait at the end of the program for a line that no one
+    // types.
+    thread::spawn(move || {
+        let mut line = vec![0; LONGEST_LINE];
+        let count = retry_on_intr(|| read(io::stdin(), &mut line[..]));
+        let _ = tell.send(count.map(|count| {
+            line.truncate(count);
+            line
+        }));
+    });
+    Ok(told.await.unwrap_or(Ok(Vec::new()))?)
+}
+
+/// Returns whether a line is a yes. Anything else is a no.
+fn is_yes(line: &str) -> bool {
+    ["y", "yes"].iter().any(|yes| line.trim().eq_ignore_ascii_case(yes))
 }
 
 /// Returns the question before a plan is carried out, or nothing if it changes nothing.
@@ -143,12 +209,43 @@ fn question(plan: &Plan) -> String {
 mod tests {
     use super::*;
 
+    #[tokio::test(start_paused = true)]
+    async fn question_waits_five_minutes_and_no_longer() {
+        let typed_after = async |delay| {
+            let typed = async {
+                tokio::time::sleep(delay).await;
+                Ok(b"y\n".to_vec())
+            };
+            answer(typed, LATEST).await.map_err(|failure| failure.to_string())
+        };
+        assert_eq!(typed_after(Duration::from_secs(299)).await, Ok(Some("y\n".to_owned())));
+        assert_eq!(
+            typed_after(Duration::from_secs(301)).await,
+            Err(Failure::Unanswered.to_string())
+        );
+    }
+
     #[test]
-    fn late_yes_changes_nothing() {
-        let end = |is_yes, after| in_time(is_yes, after).map_err(|failure| failure.to_string());
-        assert_eq!(end(true, LATEST), Ok(true));
-        let late = end(true, LATEST + Duration::from_secs(1));
-        assert_eq!(late, Err(Failure::AnsweredLate.to_string()));
-        assert_eq!(end(false, LATEST + Duration::from_secs(1)), Ok(false));
+    fn only_y_and_yes_are_a_yes() {
+        let yes = ["y\n", "Y\n", "yes\n", " YES \n", "y"];
+        let no = [
+            "",
+            "\n",
+            "n\n",
+            "no\n",
+            "not yet\n",
+            "maybe\n",
+            "no way\n",
+            "why?\n",
+            "yy\n",
+            "y n\n",
+            "nnnn yyyy\n",
+            "yes please\n",
+            "\u{1b}y\n",
+            "ye\n",
+            "ja\n",
+        ];
+        assert_eq!(yes.map(is_yes), [true; 5]);
+        assert_eq!(no.map(is_yes), [false; 15]);
     }
 }

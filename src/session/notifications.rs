@@ -33,7 +33,7 @@ pub(crate) fn next_step(global: &Global, command: &str, digest: &Digest) -> Next
 
 /// Returns whether a failed command is news: the administrator knows of an answer or a signal.
 fn is_news(failure: &Failure) -> bool {
-    !matches!(failure, Failure::Stopped | Failure::Declined | Failure::AnsweredLate)
+    !matches!(failure, Failure::Stopped | Failure::Declined | Failure::Unanswered)
 }
 
 impl Session {

@@ -62,12 +62,6 @@ impl<'f> Decision<'f> {
 }
 
 impl Session {
-    /// Reads both sides and makes a plan about all accounts.
-    pub(crate) async fn plan(&self, aim: Aim) -> Result<Plan, Failure> {
-        let reading = self.read().await?;
-        self.plan_of(&reading, None, aim).await
-    }
-
     /// Makes a plan that is only shown, and returns whether administrators are known.
     pub(crate) async fn plan_to_show(&self) -> Result<(Plan, AdminsOfMas), Failure> {
         let reading = self.read().await?;

@@ -1,5 +1,8 @@
 //! On a terminal `sync`, `apply` and `undo` ask before they change anything; elsewhere they do not.
 
+use std::io::Read as _;
+use std::time::Duration;
+
 use matrix_keycloak_sync::standins::RunningWorld;
 
 use crate::harness::{Program, account, program, started, the_table};
@@ -14,10 +17,18 @@ const QUESTION: &str = "Activate 1 account, disable 1 account for good?";
 
 #[tokio::test]
 async fn sync_on_a_terminal_asks_and_does_nothing_without_a_yes() {
-    for typed in ["n\n", "\n", "\x03"] {
+    let (declined, stopped) = ("not confirmed", "stopped by a signal");
+    for (typed, end) in [
+        ("n\n", declined),
+        ("\n", declined),
+        ("not yet\n", declined),
+        ("maybe\n", declined),
+        ("\x04", declined),
+        ("\x03", stopped),
+    ] {
         let world = started(the_table()).await;
         let run = remembering(&world).on_terminal("sync", typed).exits(1);
-        run.prints(&[QUESTION, "not confirmed; nothing was changed"]);
+        run.prints(&[QUESTION, &format!("\nerror: {end}; nothing was changed")]);
         assert_eq!(world.state_of("dave"), account(false, false), "{typed:?}");
         assert_eq!(world.state_of("bob"), account(true, true), "{typed:?}");
     }
@@ -57,6 +68,49 @@ async fn option_and_approval_answer_and_a_plan_without_changes_asks_nothing() {
         let run = remembering(&world).on_terminal("sync", "n\n").exits(0);
         assert!(!run.stdout.contains("[y/N]"), "{}", run.stdout);
     }
+}
+
+#[tokio::test]
+async fn question_ends_with_a_signal_and_the_metrics_are_written() {
+    let world = started(the_table()).await;
+    let figures = world.directory().join("figures.prom");
+    let line = format!("sync --metrics-file {}", figures.display());
+    let (mut sync, mut terminal) = remembering(&world).start_on_terminal(&line);
+    let mut shown = String::new();
+    let mut some = [0; 4096];
+    while let Ok(count) = terminal.read(&mut some) {
+        shown += &String::from_utf8_lossy(&some[..count]);
+        if shown.ends_with("[y/N] ") {
+            std::process::Command::new("kill").arg(sync.id().to_string()).status().expect("kill");
+        }
+    }
+    assert_eq!(sync.wait().expect("a child of ours").code(), Some(1), "{shown}");
+    assert!(shown.ends_with("error: stopped by a signal; nothing was changed\r\n"), "{shown}");
+    assert!(figures.exists());
+    assert_eq!(world.state_of("dave"), account(false, false));
+}
+
+#[tokio::test]
+async fn who_joins_while_the_question_is_open_is_left_alone() {
+    let slow = |world: &RunningWorld| {
+        world.join("dave");
+        std::thread::sleep(Duration::from_secs(6));
+    };
+    let left_out = "skipped disable dave: changed since the question was asked";
+    let world = started(the_table()).await;
+    let run = remembering(&world).on_terminal_after(80, "sync", "y\n", || slow(&world)).exits(0);
+    run.prints(&[left_out, "1 activated, 0 disabled, 1 skipped"]);
+    assert_eq!(world.state_of("dave"), account(false, false));
+
+    let world = started(the_table()).await;
+    let file = world.directory().join("plan.json").display().to_string();
+    remembering(&world).run(&format!("plan --out {file}")).exits(0);
+    let apply = remembering(&world);
+    apply
+        .on_terminal_after(80, &format!("apply {file}"), "y\n", || slow(&world))
+        .exits(0)
+        .prints(&["skipped disable dave: "]);
+    assert_eq!(world.state_of("dave"), account(false, false));
 }
 
 #[tokio::test]

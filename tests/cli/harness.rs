@@ -316,12 +316,26 @@ impl Program {
 
     /// Does the same on a terminal of this many columns; 0 if it does not know its width.
     pub(crate) fn on_terminal_of(self, columns: u16, arguments: &str, typed: &str) -> Run {
+        self.on_terminal_after(columns, arguments, typed, || ())
+    }
+
+    /// Does the same, and something else between each question and its answer.
+    pub(crate) fn on_terminal_after(
+        self,
+        columns: u16,
+        arguments: &str,
+        typed: &str,
+        mut before: impl FnMut(),
+    ) -> Run {
         let mut answered = 0;
         self.conversing(columns, arguments, |shown| {
             let asked = shown.matches("[y/N]").count();
             let is_new = asked > answered;
             answered = asked;
-            is_new.then(|| typed.to_owned())
+            is_new.then(|| {
+                before();
+                typed.to_owned()
+            })
         })
     }
 
@@ -338,33 +352,20 @@ impl Program {
 
     /// Runs it on a terminal. `answer` is asked what to type after everything that was shown.
     fn conversing(
-        mut self,
+        self,
         columns: u16,
         arguments: &str,
         mut answer: impl FnMut(&str) -> Option<String>,
     ) -> Run {
-        let (terminal, tty) = terminal(columns);
-        let to = || Stdio::from(tty.try_clone().expect("a descriptor"));
-        let command = self.command.args(arguments.split_whitespace());
-        command.stdin(to()).stdout(to()).stderr(to()).env("TERM", "xterm");
-        let mut child = command.spawn().expect("the binary is there");
+        let (mut child, mut terminal) = self.spawn_on_terminal(columns, arguments);
         let ended = kill_if_it_hangs(child.id());
-        // The terminal ends with the last process that has it open.
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        drop(tty);
-        let (mut terminal, mut shown) = (terminal, String::new());
+        let mut shown = String::new();
         let mut some = [0; 4096];
         // The end of a terminal is an error.
         while let Ok(count) = terminal.read(&mut some) {
             shown += &String::from_utf8_lossy(&some[..count]);
             if let Some(typed) = answer(&shown) {
-                if typed == "\x03" {
-                    // A terminal takes Ctrl-C for itself until the program reads single keys, which it
-                    // does after it has shown the question.
-                    press_until_it_ends(terminal.try_clone().expect("a descriptor"), &typed);
-                } else {
-                    terminal.write_all(typed.as_bytes()).expect("it is open");
-                }
+                terminal.write_all(typed.as_bytes()).expect("it is open");
             }
         }
         let status = child.wait().expect("a child of ours");
@@ -501,12 +502,19 @@ impl Program {
     /// Starts it on a terminal of its own, as the only program there. The terminal is closed when
     /// what is returned is dropped.
     pub(crate) fn start_on_terminal(self, arguments: &str) -> (Child, std::fs::File) {
-        let (terminal, tty) = terminal(USUAL_COLUMNS);
+        self.spawn_on_terminal(USUAL_COLUMNS, arguments)
+    }
+
+    fn spawn_on_terminal(&self, columns: u16, arguments: &str) -> (Child, std::fs::File) {
+        let (terminal, tty) = terminal(columns);
         let to = || Stdio::from(tty.try_clone().expect("a descriptor"));
         let mut command = Command::new("setsid");
         command.env_clear().args(["--ctty", PROGRAM]).args(arguments.split_whitespace());
         for (name, value) in self.command.get_envs() {
             command.env(name, value.unwrap_or_default());
+        }
+        if let Some(folder) = self.command.get_current_dir() {
+            command.current_dir(folder);
         }
         command.stdin(to()).stdout(to()).stderr(to()).env("TERM", "xterm");
         (command.spawn().expect("setsid"), terminal)
@@ -568,19 +576,6 @@ fn terminal(columns: u16) -> (std::fs::File, std::fs::File) {
     let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     tcsetwinsize(&tty, size).expect("ours");
     (terminal.into(), tty)
-}
-
-/// Types a key again and again, until the terminal is gone.
-fn press_until_it_ends(mut terminal: std::fs::File, key: &str) {
-    let key = key.to_owned();
-    std::thread::spawn(move || {
-        for _ in 0..60 {
-            if terminal.write_all(key.as_bytes()).is_err() {
-                break;
-            }
-            std::thread::sleep(Duration::from_secs(1));
-        }
-    });
 }
 
 /// Kills a process after five minutes, unless what is returned is dropped before.
