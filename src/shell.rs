@@ -52,11 +52,15 @@ fn is_on_path(exe: &Path, path: &str) -> bool {
     found.is_some_and(|found| same(&found, exe) == Some(true))
 }
 
-/// Returns a path below the current directory without that directory.
+/// Returns a path below the current directory without that directory. A shell takes a name alone for
+/// that of a program on the PATH.
 fn from_here(exe: &Path) -> PathBuf {
     let here = env::current_dir().ok();
     let below = here.and_then(|here| exe.strip_prefix(here).ok().map(Path::to_owned));
-    below.unwrap_or_else(|| exe.to_owned())
+    match below {
+        Some(name) if name.components().count() == 1 => Path::new(".").join(name),
+        below => below.unwrap_or_else(|| exe.to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -78,6 +82,7 @@ mod tests {
     fn program_below_this_folder_is_named_from_here() {
         let here = env::current_dir().expect("a folder");
         assert_eq!(from_here(&here.join("target/debug/x")), Path::new("target/debug/x"));
+        assert_eq!(from_here(&here.join("x")), Path::new("./x"));
         assert_eq!(from_here(Path::new("/usr/bin/x")), Path::new("/usr/bin/x"));
 
         let exe = env::current_exe().expect("a test");
