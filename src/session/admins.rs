@@ -80,9 +80,10 @@ impl Session {
         Ok(())
     }
 
-    /// Rechecks the accounts whose right would change, and decides about them. An error skips these
-    /// changes, and the administrators to disable, if a plan may disable some: another may have lost
-    /// the right since the reading, so that one of them is the last.
+    /// Rechecks the accounts whose right would change, and decides about them. If the administrators
+    /// cannot be listed again, these changes are skipped, and the administrators to disable, if a plan
+    /// may disable some: another may have lost the right since the reading, so that one of them is the
+    /// last.
     pub(super) async fn admin_changes(
         &self,
         members: &Draft<'_>,
@@ -101,10 +102,7 @@ impl Session {
             draft.no_changes(None)
         } else {
             let rechecks = self.recheck_admins(accounts, self.most_rechecks(aim), &of_admins).await;
-            let seen = match rechecks {
-                Ok(rechecks) => self.admins_seen(&draft, rechecks, &reading.membership).await,
-                Err(why) => Err(why),
-            };
+            let seen = self.admins_seen(&draft, rechecks, &reading.membership).await;
             if let Err(why) = &seen
                 && self.may_disable_admins()
             {
@@ -198,14 +196,21 @@ impl Session {
         }
     }
 
+    /// Rechecks the accounts whose right would change. If that fails as a whole, each of them has the
+    /// error: it says nothing about other administrators.
     async fn recheck_admins(
         &self,
         accounts: Vec<ToRecheck>,
         most: usize,
         of_admins: &Reading,
-    ) -> Result<Rechecks, String> {
+    ) -> Rechecks {
+        let named: Vec<_> = accounts.iter().map(|account| account.user_id.clone()).collect();
         let rechecks = self.readers.recheck(accounts, most, of_admins, &Tally::default()).await;
-        rechecks.map_err(|error| in_one_line(&error))
+        rechecks.unwrap_or_else(|error| {
+            let why = in_one_line(&error);
+            let answers = named.into_iter().map(|user_id| (user_id, Err(why.clone())));
+            Rechecks::Taken { answers: answers.collect(), members_after: None }
+        })
     }
 
     async fn admins_seen(

@@ -1,5 +1,8 @@
 //! `[admins]`: administrators in MAS by group and role.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use matrix_keycloak_sync::standins::mas::SessionKind;
 use matrix_keycloak_sync::standins::{
     Fault, NewAccount, NewUser, RunningWorld, SeenRequest, World,
@@ -9,6 +12,7 @@ use crate::harness::{
     BY_BOTH, EVERY_WAY, NO_LIMITS, Program, Way, account, group, mas_cli, program, program_by,
     started,
 };
+use crate::second_look::id_in_keycloak;
 use crate::sections::PROTECT;
 use crate::watch::watching::{FAILED, QUICK, start};
 
@@ -359,22 +363,28 @@ async fn directory_that_goes_down_between_the_lists_takes_no_right() {
         let group = world.keycloak.state().realm("corp").group_by_path(path).cloned();
         format!("/groups/{}/members", group.expect("seeded").id)
     };
-    // It is down while the administrators are read, and up again for the members.
+    // It is down while the administrators are read, and up again for the members. Several requests for
+    // a list are on the way at the same time, so each of them makes sure.
+    let is_up_again = Arc::new(AtomicBool::new(false));
     let outage = |ends: bool| {
-        let state = world.keycloak.shared();
+        let (state, is_up_again) = (world.keycloak.shared(), Arc::clone(&is_up_again));
         move |_: &SeenRequest| {
-            for (name, group) in of_directory
-                .iter()
-                .flat_map(|name| ["/matrix-users", "/matrix-admins"].map(|group| (name, group)))
-            {
-                let mut state = state.lock();
-                let realm = state.realm("corp");
-                if ends { realm.join(name, group) } else { realm.leave(name, group) }
+            if ends {
+                is_up_again.store(true, Ordering::SeqCst);
+            } else if is_up_again.load(Ordering::SeqCst) {
+                return;
+            }
+            let mut state = state.lock();
+            let realm = state.realm("corp");
+            for name in of_directory {
+                for group in ["/matrix-users", "/matrix-admins"] {
+                    if ends { realm.join(name, group) } else { realm.leave(name, group) }
+                }
             }
         }
     };
-    world.keycloak.faults().on(&list_of("/matrix-admins")).times(1).before(outage(false));
-    world.keycloak.faults().on(&list_of("/matrix-users")).times(1).before(outage(true));
+    world.keycloak.faults().on(&list_of("/matrix-admins")).before(outage(false));
+    world.keycloak.faults().on(&list_of("/matrix-users")).before(outage(true));
     let run = with_admins(&world, BY_BOTH, "").run("sync --format json").exits(0);
     assert_eq!(run.json()["contradictions"], 2, "bob and boss were missing in one list");
     assert_eq!(run.actions(), ["grant_admin ada in_admin_group done"]);
@@ -395,6 +405,23 @@ async fn run_disables_no_administrator_if_the_administrators_are_unknown() {
         assert!(actions.contains(&action.to_owned()), "{actions:?}");
     }
     assert_eq!(world.state_of("boss"), account(false, false));
+}
+
+#[tokio::test]
+async fn failed_look_at_one_right_stops_no_disable_of_another_administrator() {
+    let world = three_in(group()).await;
+    world.leave("boss");
+    for name in ["ada", "bob"] {
+        let part = format!("/users/{}", id_in_keycloak(&world, name));
+        world.keycloak.faults().on(&part).answer(Fault::Status(500, String::new()));
+    }
+    let run = unprotected(&world).run("sync --format json").exits(4);
+    let actions = run.actions();
+    for action in ["disable boss not_in_group done", "revoke_admin bob not_in_admin_group skipped"]
+    {
+        assert!(actions.contains(&action.to_owned()), "{actions:?}");
+    }
+    assert_eq!(world.state_of("boss"), account(true, true));
 }
 
 #[tokio::test]

@@ -157,7 +157,7 @@ fn bob_and_dave() -> World {
     world.user("dave").account("dave").user("dora").account("dora").token_owner("alice")
 }
 
-fn id_in_keycloak(world: &RunningWorld, name: &str) -> String {
+pub(crate) fn id_in_keycloak(world: &RunningWorld, name: &str) -> String {
     world.keycloak.state().realm("corp").user(name).expect("seeded").id.clone()
 }
 
