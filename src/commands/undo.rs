@@ -13,9 +13,9 @@ use crate::phrases::counted;
 use crate::plan::{Action, ActionKind, Plan, RunCommand};
 use crate::planner::{Limits, PlanScope, Undo, Undone};
 use crate::readers::Reading;
+use crate::session::state_file::{self, StateFileUse};
 use crate::session::{
-    AdminsOfMas, Aim, Asking, NextCommands, Order, Session, Writing, command_to_go_on, print,
-    state_file, tell,
+    AdminsOfMas, Aim, Asking, NextCommands, Order, Session, Writing, command_to_go_on, print, tell,
 };
 use crate::state::{ActionRow, RunId, State};
 
@@ -92,9 +92,20 @@ pub async fn undo(
 
 /// Returns the state file, and what a run did.
 fn of_run(session: &Session, id: RunId) -> Result<(&State, Vec<Undone>), Failure> {
-    let state =
-        session.state.as_ref().ok_or_else(|| state_file::missing(&session.config, "`undo`"))?;
+    let Some(state) = &session.state else { return Err(why_no_state(session, id)) };
     Ok((state, state.done_by(id)?.ok_or(Failure::NoRun(id))?))
+}
+
+/// Returns why there is no state. A command that only reads creates no file, and without a file
+/// there was no run yet.
+fn why_no_state(session: &Session, id: RunId) -> Failure {
+    let config = &session.config;
+    let reads_from = config.state_file.path().filter(|_| session.purpose == StateFileUse::Read);
+    match reads_from.map(|path| State::read(path, config.namespace())) {
+        Some(Ok(_)) => Failure::NoRun(id),
+        Some(Err(error)) => error.into(),
+        None => state_file::missing(config, "`undo`"),
+    }
 }
 
 /// Returns the commands that undo the run.

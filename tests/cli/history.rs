@@ -179,7 +179,8 @@ async fn a_command_or_key_that_needs_the_state_file_is_a_configuration_error_if_
 #[tokio::test]
 async fn unknown_run_is_reported() {
     let world = started(the_table()).await;
-    for command in ["history 7", "undo 7"] {
+    // The last one creates the state file.
+    for command in ["history 7", "undo 7 --dry-run", "undo 7"] {
         remembering(&world, "")
             .run(command)
             .exits(1)
