@@ -2,10 +2,11 @@
 
 use std::fmt::{Display, Write as _};
 
+use super::text::stages;
 use super::unverified;
 use crate::model::{Unnamed, Word as _};
 use crate::phrases::counted;
-use crate::plan::{Action, ActionKind, MappingSummary, Plan, Refusal};
+use crate::plan::{Action, ActionKind, MappingSummary, Plan, Refusal, TieCount};
 
 /// The longest table, because the text of a merge request has a limit.
 const SHOWN: usize = 1000;
@@ -17,6 +18,9 @@ pub fn plan(plan: &Plan, reasons_to_refuse: &[Refusal]) -> String {
     counts(&mut text, plan);
     refusals(&mut text, reasons_to_refuse);
     actions(&mut text, &plan.actions);
+    for (when, what) in stages(plan.next_stage) {
+        let _ = writeln!(text, "\n**{when}**: {}", escaped(&what));
+    }
     kept(&mut text, plan);
     unverified::markdown(&mut text, &plan.unverified);
     unnamed(&mut text, &plan.unnamed);
@@ -139,18 +143,14 @@ fn unnamed(text: &mut String, unnamed: &[Unnamed]) {
 
 /// Adds how members and accounts match.
 fn mapping(text: &mut String, mapping: &MappingSummary) {
-    let ties = mapping.ties().into_iter().filter(|tie| tie.count > 0);
-    let mut rows: Vec<_> = ties.map(|tie| (tie.by, tie.count, tie.examples)).collect();
-    if mapping.of_nobody > 0 {
-        rows.push(("of no Keycloak user", mapping.of_nobody, &mapping.of_nobody_examples));
-    }
+    let rows = mapping.rows();
     if rows.is_empty() {
         return;
     }
     text.push_str("\n| accounts | | for example |\n| --- | --: | --- |\n");
-    for (what, count, names) in rows {
-        let names: Vec<_> = names.iter().map(escaped).collect();
-        let _ = writeln!(text, "| {what} | {count} | {} |", names.join(", "));
+    for TieCount { by, count, examples } in rows {
+        let names: Vec<_> = examples.iter().map(escaped).collect();
+        let _ = writeln!(text, "| {by} | {count} | {} |", names.join(", "));
     }
 }
 

@@ -9,6 +9,8 @@ mod page;
 pub mod plan_page;
 mod progress;
 pub mod report;
+#[cfg(test)]
+mod section_tests;
 pub mod status;
 pub mod text;
 mod unverified;

@@ -3,13 +3,15 @@
 use minijinja::{Value, context};
 
 use super::html::{Page, render};
-use super::text::{PlanView, counts};
+use super::text::{PlanView, counts, stages};
 use crate::model::Word as _;
 use crate::phrases::{counted, joined};
-use crate::plan::{Action, ActionKind, Refusal};
+use crate::plan::{Action, ActionKind, MappingSummary, Refusal, TieCount, Unverified};
 
 /// The longest list of names; the page has all actions.
 const NAMES: usize = 1000;
+/// The longest list of commands.
+const COMMANDS: usize = 1000;
 
 /// Returns the page.
 #[must_use]
@@ -45,12 +47,37 @@ pub fn plan(view: &PlanView<'_>) -> String {
             actions => plan.actions.iter().map(row).collect::<Vec<_>>(),
             kept => kept.collect::<Vec<_>>(),
             unnamed => unnamed.collect::<Vec<_>>(),
+            stages => stages(plan.next_stage),
+            unverified => unverified(&plan.unverified),
             not_registered,
+            mapping => mapping(&plan.mapping),
             next => next.collect::<Vec<_>>(),
             digest => plan.has_changes().then(|| digest.to_string()),
         },
     );
     Page { title: &title, script: None }.render(&body)
+}
+
+/// Returns the accounts that Synapse shuts out, perhaps not MAS, and the commands that make sure.
+fn unverified(unverified: &Unverified) -> Option<Value> {
+    let count = unverified.accounts.len();
+    let commands: Vec<_> = unverified.commands().take(COMMANDS).collect();
+    (count > 0).then(|| {
+        context! {
+            accounts => counted(count, "account", "accounts"),
+            more => count - commands.len(),
+            commands,
+        }
+    })
+}
+
+/// Returns how members and accounts match.
+fn mapping(mapping: &MappingSummary) -> Option<Value> {
+    let row = |TieCount { count, by, examples }: TieCount<'_>| {
+        context! { count, by, examples => joined(examples, ", ") }
+    };
+    let rows: Vec<_> = mapping.rows().into_iter().map(row).collect();
+    mapping.in_short().map(|in_short| context! { in_short, rows })
 }
 
 fn row(action: &Action) -> Value {

@@ -107,22 +107,28 @@ fn next_steps(page: &mut Page, next: &[NextStep]) {
 
 /// Shows which locked accounts will be deactivated, and when.
 fn next_stage(page: &mut Page, next: NextStage) {
+    for (when, what) in stages(next) {
+        page.gap();
+        page.line(format_args!("{HEADING}{when}{HEADING:#}: {what}"));
+    }
+}
+
+/// Returns when locked accounts will be deactivated, and how many.
+pub(super) fn stages(next: NextStage) -> Vec<(&'static str, String)> {
     let NextStage { accounts, first, waiting } = next;
-    if let Some(first) = first {
+    let next = first.map(|first| {
+        let locked = counted(accounts, "locked account", "locked accounts");
         let the_first = if accounts == 1 { "" } else { ", the first" };
-        page.gap();
-        page.line(format_args!(
-            "{HEADING}Next{HEADING:#}: {} will be deactivated{the_first} on {first}",
-            counted(accounts, "locked account", "locked accounts")
-        ));
-    }
-    if waiting > 0 {
-        page.gap();
-        page.line(format_args!(
-            "{HEADING}Later{HEADING:#}: {} to be deactivated, because limits.max_disable or limits.max_look has no room",
+        ("Next", format!("{locked} will be deactivated{the_first} on {first}"))
+    });
+    let later = (waiting > 0).then(|| {
+        let later = format!(
+            "{} to be deactivated, because limits.max_disable or limits.max_look has no room",
             counted(waiting, "account waits", "accounts wait")
-        ));
-    }
+        );
+        ("Later", later)
+    });
+    next.into_iter().chain(later).collect()
 }
 
 /// Returns the plan in numbers.

@@ -1,6 +1,9 @@
 //! Shows in the plan how members and accounts match.
 
+use indicatif::HumanCount;
+
 use crate::model::Localpart;
+use crate::phrases::counted;
 
 /// How many members have an account, and by which evidence.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,6 +48,27 @@ impl MappingSummary {
             TieCount { count: self.by_memory, by: "by memory", examples: examples(1) },
             TieCount { count: self.by_name, by: "by name", examples: examples(2) },
         ]
+    }
+
+    /// Returns what there is to show, with the accounts that belong to no Keycloak user.
+    #[must_use]
+    pub fn rows(&self) -> Vec<TieCount<'_>> {
+        let of_nobody = TieCount {
+            count: self.of_nobody,
+            by: "of no Keycloak user",
+            examples: &self.of_nobody_examples,
+        };
+        self.ties().into_iter().chain([of_nobody]).filter(|tie| tie.count > 0).collect()
+    }
+
+    /// Returns how many enabled members have an account, as a sentence, if there are any members or
+    /// accounts to show.
+    #[must_use]
+    pub fn in_short(&self) -> Option<String> {
+        let members = counted(self.members, "enabled member has", "enabled members have");
+        let with_account = HumanCount((self.members - self.without_account) as u64);
+        let is_shown = self.members > 0 || !self.rows().is_empty();
+        is_shown.then(|| format!("{with_account} of {members} an account"))
     }
 
     /// Returns how many accounts are members'.

@@ -89,25 +89,13 @@ fn more(page: &mut Page, count: usize) {
 
 /// Shows how members and accounts match: counts, with a few examples each.
 pub(super) fn mapping(page: &mut Page, mapping: &MappingSummary) {
-    let ties = mapping.ties().into_iter().filter(|tie| tie.count > 0);
-    let mut lines: Vec<_> = ties.map(|tie| (tie.count, tie.by, tie.examples)).collect();
-    if mapping.of_nobody > 0 {
-        lines.push((mapping.of_nobody, "of no Keycloak user", &mapping.of_nobody_examples));
-    }
-    if lines.is_empty() && mapping.members == 0 {
-        return;
-    }
-    let with_account = mapping.members - mapping.without_account;
+    let Some(in_short) = mapping.in_short() else { return };
     page.gap();
-    page.line(format_args!(
-        "{HEADING}Accounts and users{HEADING:#}: {} of {} an account",
-        HumanCount(with_account as u64),
-        counted(mapping.members, "enabled member has", "enabled members have"),
-    ));
+    page.line(format_args!("{HEADING}Accounts and users{HEADING:#}: {in_short}"));
     let width = page.terminal().width.unwrap_or(WIDTH);
-    for (count, what, names) in lines {
-        let line = format!("  {} {what}", HumanCount(count as u64));
-        let examples = examples(names, width.saturating_sub(line.len() + 2));
+    for tie in mapping.rows() {
+        let line = format!("  {} {}", HumanCount(tie.count as u64), tie.by);
+        let examples = examples(tie.examples, width.saturating_sub(line.len() + 2));
         let colon = if examples.is_empty() { "" } else { ": " };
         page.line(format_args!("{line}{colon}{FAINT}{examples}{FAINT:#}"));
     }
