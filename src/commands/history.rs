@@ -25,7 +25,7 @@ pub fn history(
             let filter = filter(args, &config.server_name);
             let runs = state.map_or(Ok(Vec::new()), |state| state.runs(&filter))?;
             match args.format {
-                SyncFormat::Text => output::runs(&runs, asked(args)),
+                SyncFormat::Text => output::runs(&runs, asked(args), Terminal::of_stdout()),
                 SyncFormat::Json => output::runs_as_json(&runs),
             }
         }

@@ -87,6 +87,9 @@ async fn refusal_that_repeats_the_last_one_is_counted_and_not_stored_again() {
         json!([1, "refused", 2])
     );
     remembering(&world, "").run("history").exits(0).prints(&["refused 3 times"]);
+    let narrow = remembering(&world, "").on_columns(80, "history --color never").exits(0);
+    assert!(narrow.stdout.ends_with(" refused 3 times\n"), "{}", narrow.stdout);
+    assert!(narrow.stdout.lines().all(|line| line.len() <= 80), "{}", narrow.stdout);
     // It began long ago, and goes on.
     let state = rusqlite::Connection::open(world.directory().join("state.db")).expect("a database");
     state.execute("UPDATE runs SET started = 0", []).expect("a table");
