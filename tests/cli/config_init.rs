@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use matrix_keycloak_sync::model::Server;
 use matrix_keycloak_sync::standins::{Auth, RunningWorld};
 
-use crate::harness::{PROGRAM, Program, bare, group, own_error, started, the_table};
+use crate::harness::{PROGRAM, Program, Run, bare, group, own_error, started, the_table};
 
 /// The program with mas-cli on the PATH, and without any configuration.
 fn blank(world: &RunningWorld) -> Program {
@@ -55,9 +55,16 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 /// Runs a command with the file that was written, and nothing else.
-fn with_file(world: &RunningWorld, folder: &Path, command: &str) -> crate::harness::Run {
+fn with_file(world: &RunningWorld, folder: &Path, command: &str) -> Run {
     let file = folder.join("config.toml").display().to_string();
     blank(world).run(&format!("--config {file} {command}"))
+}
+
+/// Checks that each question fits a terminal, with its default and before its answer.
+fn questions_fit(run: &Run) {
+    let lines = run.stdout.lines().filter_map(|line| line.split_once(": "));
+    let long: Vec<_> = lines.map(|(line, _)| line).filter(|line| line.len() + 2 > 80).collect();
+    assert_eq!(long, [""; 0]);
 }
 
 #[tokio::test]
@@ -83,7 +90,9 @@ async fn questions_lead_to_a_configuration_that_works() {
         "",
         &*mas_config,
     ];
-    blank(&world).answering(&out(&folder), &lines).exits(0).matches(&world, "config_init");
+    let run = blank(&world).answering(&out(&folder), &lines).exits(0);
+    questions_fit(&run);
+    run.matches(&world, "config_init");
     assert_eq!(
         files(&folder),
         ["config.toml 600", "keycloak-client-secret 600", "synapse-admin-token 600"]
@@ -119,10 +128,9 @@ async fn admin_api_can_be_the_writer_and_secrets_can_be_in_files_already() {
         world.mas_client_id(),
         world.mas_client_secret(),
     ];
-    blank(&world)
-        .answering(&out(&folder), &lines)
-        .exits(0)
-        .matches(&world, "config_init_with_the_admin_api");
+    let run = blank(&world).answering(&out(&folder), &lines).exits(0);
+    questions_fit(&run);
+    run.matches(&world, "config_init_with_the_admin_api");
     let secrets = ["config.toml 600", "keycloak-client-secret 600", "mas-client-secret 600"];
     assert_eq!(files(&folder), secrets);
     with_file(&world, &folder, "doctor").exits(0);
@@ -159,6 +167,7 @@ async fn answer_of_a_server_that_does_not_answer_can_be_kept() {
         .hiding("t0k3n-c4nary")
         .answering(&out(&folder), &lines)
         .exits(0);
+    questions_fit(&run);
     run.prints(&[
         "problem: Keycloak: GET",
         "http://127.0.0.1:1/",

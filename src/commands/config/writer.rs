@@ -11,8 +11,7 @@ use crate::failure::Failure;
 use crate::writers::{Write as _, Writer};
 
 /// The question, and its two answers.
-const WRITER: &str =
-    "Change accounts by mas-cli (here or by a wrapper), or mas-api (MAS's Admin API)";
+const WRITER: &str = "Change accounts by mas-cli (or a wrapper), or mas-api (Admin API)";
 const MAS_CLI: &str = "mas-cli";
 const MAS_API: &str = "mas-api";
 /// The answer that there is no file.
@@ -79,7 +78,7 @@ fn mas_cli(terminal: &Terminal, answers: &mut Answers) -> Result<(), Failure> {
     let command: Vec<String> = command.split_whitespace().map(ToOwned::to_owned).collect();
     let usual = if command == [MAS_CLI] { DEFAULT_CONFIG } else { NONE };
     let file = file.unwrap_or_else(|| usual.to_owned());
-    let question = "MAS's configuration file as this command sees it, or - for none";
+    let question = "MAS's file as this command sees it, or - for none";
     let file = terminal.ask(question, Some(&file))?;
     let config = Some(file).filter(|file| file != NONE);
     answers.writer = WriterAnswers::MasCli { command, config };
