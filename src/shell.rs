@@ -44,6 +44,13 @@ pub fn shell_word(text: &str) -> String {
     }
 }
 
+/// Returns a path as one word of a shell, which no command takes for an option.
+#[must_use]
+pub fn path_word(path: &Path) -> String {
+    let shown = path.display().to_string();
+    shell_word(&if shown.starts_with('-') { format!("./{shown}") } else { shown })
+}
+
 /// Returns whether the first program of this name on the path is this one.
 fn is_on_path(exe: &Path, path: &str) -> bool {
     let found = env::split_paths(path).map(|folder| folder.join(NAME)).find(|path| path.is_file());
@@ -76,6 +83,18 @@ mod tests {
         std::os::unix::fs::symlink(&exe, folder.path().join(NAME)).expect("a link");
         assert!(is_on_path(&exe, &path));
         assert!(!is_on_path(Path::new("/bin/sh"), &path));
+    }
+
+    #[test]
+    fn path_in_a_command_is_no_option() {
+        for (path, word) in [
+            ("-p.json", "./-p.json"),
+            ("--force me", "'./--force me'"),
+            ("plans/-p.json", "plans/-p.json"),
+            ("/tmp/p.json", "/tmp/p.json"),
+        ] {
+            assert_eq!(path_word(Path::new(path)), word);
+        }
     }
 
     #[test]

@@ -16,7 +16,8 @@ use crate::plan::{
 };
 use crate::planner::{Past, Policy, Verdict};
 use crate::readers::Reading;
-use crate::session::{Aim, Asking, Order, Session, Writing, shell_word, warn_of_doubts};
+use crate::session::{Aim, Asking, Order, Session, Writing, warn_of_doubts};
+use crate::shell::path_word;
 
 /// More than a plan that keeps a million accounts.
 const LONGEST_PLAN: u64 = 256 << 20;
@@ -33,7 +34,7 @@ pub async fn apply(
         .map_err(|problem| Failure::SavedPlan { path: args.file.clone(), problem })?;
     let order = Order {
         command: RunCommand::Apply,
-        line: format!("apply {}", shell_word(&args.file)),
+        line: format!("apply {}", path_word(&args.file)),
         digest: saved.digest,
         approve: args.approve.as_ref(),
         undoes: None,

@@ -13,7 +13,8 @@ use crate::output::text::{Head, NextStep, PlanView};
 use crate::output::{Terminal, markdown, plan_page, text};
 use crate::plan::{Plan, PlanDocument};
 use crate::planner::Limits;
-use crate::session::{AdminsOfMas, NextCommands, Session, page, print, shell_word, tell};
+use crate::session::{AdminsOfMas, NextCommands, Session, page, print, tell};
+use crate::shell::path_word;
 
 /// Shows what would change.
 pub async fn plan(
@@ -30,7 +31,7 @@ pub async fn plan(
     let digest = plan.digest();
     // What is saved is carried out by `apply`.
     let line = match &args.out {
-        Some(path) => format!("apply {}", shell_word(path)),
+        Some(path) => format!("apply {}", path_word(path)),
         None => "sync".to_owned(),
     };
     let next = next_steps(global, &line, &plan, &session.config.limits, admins);

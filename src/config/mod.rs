@@ -30,7 +30,7 @@ use crate::http::Tls;
 use crate::localpart::LocalpartTemplate;
 use crate::model::ServerName;
 use crate::planner::{Limits, Policy, Reactivate};
-use crate::shell::shell_word;
+use crate::shell::{path_word, shell_word};
 use crate::state::Namespace;
 
 pub use address::{Address, AddressOf};
@@ -288,10 +288,7 @@ impl MasCliConfig {
     /// Returns the command that runs it, for a shell.
     #[must_use]
     pub fn in_shell(&self) -> String {
-        let files = self
-            .config
-            .iter()
-            .map(|path| format!("--config {}", shell_word(&path.display().to_string())));
+        let files = self.config.iter().map(|path| format!("--config {}", path_word(path)));
         let words =
             std::iter::once(&self.program).chain(&self.arguments).map(|word| shell_word(word));
         words.chain(files).collect::<Vec<_>>().join(" ")

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 
 use super::check::Section;
 use crate::config::{Config, StateFile};
+use crate::shell::path_word;
 
 /// Less free space is a warning: the state file of a large homeserver is smaller.
 const LITTLE: u64 = 100 << 20;
@@ -113,7 +114,7 @@ fn place(path: &Path, folder: Folder) -> Place {
             format!(
                 "{shown} has mode {mode:03o}: other users can open it, and it has names and histories"
             ),
-            format!("Run `chmod 600 {shown}`."),
+            format!("Run `chmod 600 {}`.", path_word(path)),
         );
     }
     Place::Usable(format!("{shown}, {}", HumanBytes(metadata.len())))
@@ -127,7 +128,7 @@ fn missing(path: &Path, folder: Folder) -> Place {
     if folder == Folder::MustExist && existing != parent {
         return Place::Unusable(
             format!("the folder {} does not exist", parent.display()),
-            format!("Create it with mode 0700: `install -d -m 700 {}`.", parent.display()),
+            format!("Create it with mode 0700: `install -d -m 700 {}`.", path_word(parent)),
         );
     }
     if access(&existing, Access::WRITE_OK | Access::EXEC_OK).is_err() {

@@ -1,14 +1,13 @@
 //! The yes of an administrator: which plan it is for, and the command that gives it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use super::AdminsOfMas;
 use crate::cli::Global;
 use crate::output::text::Stale;
 use crate::plan::{ActionKind, ApprovedDigest, Digest, Plan, Refusal, RunCommand};
 use crate::planner::Limits;
-use crate::shell;
+use crate::shell::path_word;
 use crate::state::{RunId, State, StateError};
 
 /// What an administrator has ordered: a plan to be carried out by a command.
@@ -122,12 +121,7 @@ pub(crate) fn command_line(global: &Global, command: &str) -> String {
     let config = global
         .config
         .as_ref()
-        .map(|path| format!("--config {} ", shell_word(path)))
+        .map(|path| format!("--config {} ", path_word(path)))
         .unwrap_or_default();
     format!("{} {config}{command}", global.program)
-}
-
-/// Returns a path as one word of a shell.
-pub(crate) fn shell_word(path: &Path) -> String {
-    shell::shell_word(&path.display().to_string())
 }

@@ -33,7 +33,7 @@ use crate::writers::{MasCli, Writer, WriterError};
 
 pub(crate) use self::admins::AdminsOfMas;
 pub(crate) use self::approval::{
-    NextCommands, Order, command_after_refusal, command_line, command_to_go_on, shell_word,
+    NextCommands, Order, command_after_refusal, command_line, command_to_go_on,
 };
 pub(crate) use self::confirmation::Asking;
 pub(crate) use self::notifications::{RunReport, next_step};

@@ -22,6 +22,19 @@ fn apply(world: &RunningWorld, path: &str, toml: &str) -> Run {
 }
 
 #[tokio::test]
+async fn printed_commands_take_no_path_for_an_option() {
+    let world = started(the_table()).await;
+    let within = |toml: &str| program(&world).file(&world, toml).within(world.directory());
+    let saved = within(NO_LIMITS).run("plan --out=-p.json").exits(0);
+    saved.tells(&[" apply ./-p.json\n"]);
+    let refused = within("[limits]\nmax_disable = 0\n").run("apply ./-p.json").exits(3);
+    refused.tells(&[" apply ./-p.json --approve "]);
+    std::fs::write(world.directory().join("-c.toml"), NO_LIMITS).expect("a writable directory");
+    let plan = program(&world).within(world.directory()).run("--config=-c.toml plan");
+    plan.exits(0).prints(&[" --config ./-c.toml sync\n"]);
+}
+
+#[tokio::test]
 async fn command_after_a_saved_plan_applies_it_above_a_limit_too() {
     let world = started(the_table()).await;
     let path = world.directory().join("plan.json").display().to_string();

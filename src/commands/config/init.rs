@@ -15,7 +15,8 @@ use crate::failure::Failure;
 use crate::files;
 use crate::mas_api::MasApi;
 use crate::readers::{ReadError, Readers};
-use crate::session::{print, shell_word};
+use crate::session::print;
+use crate::shell::path_word;
 use crate::state::{Parents, make_folder};
 
 /// The file of the system, and the one of any other user.
@@ -47,7 +48,7 @@ pub(super) async fn init(
     let option = if is_found(&file, surroundings) {
         String::new()
     } else {
-        format!(" --config {}", shell_word(&file))
+        format!(" --config {}", path_word(&file))
     };
     let files: Vec<_> = written.iter().map(|path| path.display().to_string()).collect();
     let files = files.join("\n  ");

@@ -21,7 +21,8 @@ use crate::cli::Global;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::model::Word as _;
-use crate::session::{print, shell_word};
+use crate::session::print;
+use crate::shell::path_word;
 
 /// How long the second stage waits.
 const STAGE: &str = "2m";
@@ -75,7 +76,7 @@ pub(super) async fn serve(global: &Global) -> Result<Exit, Failure> {
 
 /// Returns the commands to try, in a good order.
 fn commands(program: &str, config: &Path) -> String {
-    let config = shell_word(config);
+    let config = path_word(config);
     let steps = ["doctor", "plan", "explain dave", "sync", "history", "undo 1 --dry-run", "watch"];
     steps.map(|step| format!("{program} --config {config} {step}\n")).concat()
 }
