@@ -92,8 +92,11 @@ fn open_for_reading(path: &Path) -> Result<Option<Connection>, StateProblem> {
         Ok(_) => {}
     }
     identify_unopened(path)?;
+    // A log with content must not be merged into a file that turns out to be damaged. Without one,
+    // closing changes nothing, and removes the empty log that this connection creates.
+    let has_content = has_log(path);
     let mut connection = connect(path)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_content)?;
     let identity = match identify(&connection) {
         // The write-ahead log needs a second file, which cannot be created here. Without a log,
         // everything is in this file.
