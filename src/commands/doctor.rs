@@ -1,13 +1,13 @@
 //! Checks everything that a run needs and shows how to fix problems (`doctor`). It changes nothing.
 
 use crate::cli::{DoctorArgs, DoctorFormat, Global};
-use crate::doctor::{Status, examine, examine_mapping};
+use crate::doctor::{Settings, Status, examine, examine_mapping};
 use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Terminal, doctor as output};
 use crate::readers::Tallies;
-use crate::session::{Session, print};
+use crate::session::{Examined, Session, print};
 
 /// Runs the checks and prints the findings. A wrong configuration is an error, as with every
 /// command.
@@ -16,10 +16,14 @@ pub async fn doctor(
     args: &DoctorArgs,
     surroundings: &Surroundings,
 ) -> Result<Exit, Failure> {
-    let (session, warnings) = Session::quietly(global, surroundings)?;
+    let Examined { session, warnings, state_problem } = Session::to_examine(global, surroundings)?;
     let tallies = Tallies::default();
-    let examining =
-        examine(&session.config, &warnings, &session.readers, surroundings, &tallies.members);
+    let settings = Settings {
+        config: &session.config,
+        warnings: &warnings,
+        state_problem: state_problem.as_ref(),
+    };
+    let examining = examine(settings, &session.readers, surroundings, &tallies.members);
     let mut report = session.progress.reading(&tallies, examining).await;
     examine_mapping(&mut report, &session.config, &session.readers, session.state.as_ref()).await;
     print(&match args.format {

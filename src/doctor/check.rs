@@ -9,6 +9,7 @@ use crate::error_chain::in_one_line;
 use crate::http::HttpError;
 use crate::model::serde_with_words;
 use crate::readers::ReadError;
+use crate::state::StateError;
 use crate::writers::WriterError;
 
 /// The result of a check.
@@ -111,6 +112,12 @@ impl Advice for ReadError {
 
     fn is_silence(&self) -> bool {
         matches!(self, Self::Http(error) if error.is_silence())
+    }
+}
+
+impl Advice for StateError {
+    fn advice(&self) -> String {
+        self.hint()
     }
 }
 

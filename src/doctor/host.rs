@@ -13,18 +13,19 @@ use tokio::net::TcpListener;
 use super::check::Section;
 use crate::config::{Config, StateFile};
 use crate::shell::path_word;
+use crate::state::StateError;
 
 /// Less free space is a warning: the state file of a large homeserver is smaller.
 const LITTLE: u64 = 100 << 20;
 /// Less is a problem: a run records every change before it makes it.
 const TOO_LITTLE: u64 = 10 << 20;
 
-pub(super) async fn check(section: &mut Section, config: &Config) {
-    state_file(section, config);
+pub(super) async fn check(section: &mut Section, config: &Config, problem: Option<&StateError>) {
+    state_file(section, config, problem);
     listener(section, config.watch.listen).await;
 }
 
-fn state_file(section: &mut Section, config: &Config) {
+fn state_file(section: &mut Section, config: &Config, problem: Option<&StateError>) {
     const NAME: &str = "state_file";
     let (path, is_made) = match &config.state_file {
         StateFile::Off => {
@@ -47,6 +48,7 @@ fn state_file(section: &mut Section, config: &Config) {
         StateFile::At(path) => (path, Folder::MustExist),
     };
     match place(path, is_made) {
+        _ if let Some(error) = problem => section.failed(NAME, error),
         Place::Usable(found) => section.ok(NAME, found),
         Place::Exposed(found, fix) => section.warn(NAME, found, fix),
         Place::Unusable(found, fix) => unusable(section, config, &found, &fix),

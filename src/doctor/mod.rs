@@ -25,20 +25,37 @@ use futures_util::future::join4;
 use crate::config::{Config, Warning, WriterKindConfig};
 use crate::environment::Surroundings;
 use crate::readers::{Readers, Tally};
-use crate::state::State;
+use crate::state::{State, StateError};
 use crate::writers::MasCli;
 
 pub use check::{Area, Check, Report, Section, Status};
 
+/// The configuration, with what was found when it was loaded.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings<'s> {
+    pub config: &'s Config,
+    pub warnings: &'s [Warning],
+    /// Why the state file cannot be read.
+    pub state_problem: Option<&'s StateError>,
+}
+
+impl<'s> Settings<'s> {
+    /// Returns a configuration without anything wrong.
+    #[must_use]
+    pub fn of(config: &'s Config) -> Self {
+        Self { config, warnings: &[], state_problem: None }
+    }
+}
+
 /// Checks everything that this configuration uses, all servers at the same time. `members` counts
 /// the members read.
 pub async fn examine(
-    config: &Config,
-    warnings: &[Warning],
+    settings: Settings<'_>,
     readers: &Readers,
     surroundings: &Surroundings,
     members: &Tally,
 ) -> Report {
+    let Settings { config, warnings, state_problem } = settings;
     let keycloak = keycloak::check(config, &readers.keycloak, members);
     let synapse = async {
         match (&config.synapse, &readers.synapse) {
@@ -82,7 +99,7 @@ pub async fn examine(
         }
     }
     let mut settings = settings::check(config, warnings);
-    host::check(&mut settings, config).await;
+    host::check(&mut settings, config, state_problem).await;
     notify::hooks(&mut settings, config, &*surroundings.env);
     let sections = [Some(settings), Some(keycloak), synapse, mas, mas_cli];
     Report { sections: sections.into_iter().flatten().collect() }

@@ -28,7 +28,7 @@ use crate::mas_api::MasApi;
 use crate::model::Timestamp;
 use crate::output::Progress;
 use crate::readers::{ReadError, Readers};
-use crate::state::{Age, State};
+use crate::state::{Age, State, StateError};
 use crate::writers::{MasCli, Writer, WriterError};
 
 pub(crate) use self::admins::AdminsOfMas;
@@ -57,6 +57,15 @@ pub(crate) struct Session {
     pub(crate) state: Option<State>,
 }
 
+/// A session to examine, with what was found when it was opened.
+pub(crate) struct Examined {
+    pub(crate) session: Session,
+    /// About the configuration.
+    pub(crate) warnings: Vec<Warning>,
+    /// Why the state file cannot be read.
+    pub(crate) state_problem: Option<StateError>,
+}
+
 impl Session {
     /// Opens a session for a command that only reads.
     pub(crate) fn new(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
@@ -83,15 +92,25 @@ impl Session {
         Ok(session)
     }
 
-    /// Opens a session and returns the warnings about the configuration, for commands that report
-    /// them themselves.
-    pub(crate) fn quietly(
+    /// Opens a session to examine it. What is wrong with the state file is a finding, and the
+    /// session has none then.
+    pub(crate) fn to_examine(
         global: &Global,
         surroundings: &Surroundings,
-    ) -> Result<(Self, Vec<Warning>), Failure> {
-        let (session, mut warnings) = Self::open(global, surroundings, StateFileUse::Read)?;
+    ) -> Result<Examined, Failure> {
+        let (mut session, mut warnings) =
+            Self::without_state(global, surroundings, StateFileUse::Read)?;
+        let state_problem = match state_file::open(&session.config, StateFileUse::Read) {
+            Ok((state, warning)) => {
+                session.state = state;
+                warnings.extend(warning);
+                None
+            }
+            Err(Failure::State(error)) => Some(error),
+            Err(failure) => return Err(failure),
+        };
         warnings.extend(state_file::warning_of(&session.config));
-        Ok((session, warnings))
+        Ok(Examined { session, warnings, state_problem })
     }
 
     fn open(
@@ -99,13 +118,24 @@ impl Session {
         surroundings: &Surroundings,
         purpose: StateFileUse,
     ) -> Result<(Self, Vec<Warning>), Failure> {
-        let Loaded { config, mut warnings, .. } =
+        let (mut session, mut warnings) = Self::without_state(global, surroundings, purpose)?;
+        let (state, warning) = state_file::open(&session.config, purpose)?;
+        session.state = state;
+        warnings.extend(warning);
+        Ok((session, warnings))
+    }
+
+    /// Returns a session whose state file is not open yet, and the warnings about the configuration.
+    fn without_state(
+        global: &Global,
+        surroundings: &Surroundings,
+        purpose: StateFileUse,
+    ) -> Result<(Self, Vec<Warning>), Failure> {
+        let Loaded { config, warnings, .. } =
             config::load(global.config.as_deref(), &*surroundings.env)?;
         let mas = config.mas_api.as_ref().map(|mas| MasApi::new(mas, surroundings.timeouts));
         let mas = mas.transpose().map_err(ReadError::Client)?;
         let readers = Readers::new(&config, mas.as_ref(), surroundings.timeouts)?;
-        let (state, warning) = state_file::open(&config, purpose)?;
-        warnings.extend(warning);
         let mas_cli = match &config.writer.kind {
             WriterKindConfig::MasCli(settings) => {
                 Some(MasCli::new(settings.clone(), &*surroundings.env))
@@ -114,7 +144,7 @@ impl Session {
         };
         let is_hidden = global.quiet || global.log_format == LogFormat::Json;
         let progress = if is_hidden { Progress::hidden() } else { Progress::on_terminal() };
-        Ok((Self { config, readers, progress, mas, mas_cli, purpose, state }, warnings))
+        Ok((Self { config, readers, progress, mas, mas_cli, purpose, state: None }, warnings))
     }
 
     /// Returns the configured writer.

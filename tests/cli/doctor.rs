@@ -7,14 +7,16 @@ mod mas_cli;
 mod planted;
 mod synapse;
 
+use std::fs;
+
 use matrix_keycloak_sync::standins::{Auth, RunningWorld};
 use serde_json::Value;
 
 use crate::harness::{
     BY_BOTH, BY_MAS, EVERY_WAY, Program, Run, Way, everyone, program, program_by, program_with,
-    started, the_table,
+    settings, started, the_table,
 };
-use crate::sections::PROTECT;
+use crate::sections::{PROTECT, state_file};
 use crate::snapshots::assert_snapshot;
 
 /// The program with the client's own credentials, and mas-cli.
@@ -182,6 +184,35 @@ async fn one_server_that_is_down_hides_nothing_of_the_others() {
     world.keycloak.server().stop().await;
     doctor(program_by(&world, BY_BOTH, ""))
         .matches(&["keycloak members", "synapse admin", "mas accounts"], "doctor_keycloak_down");
+}
+
+#[tokio::test]
+async fn unusable_state_file_is_one_problem_and_the_rest_is_checked() {
+    let world = started(the_table()).await;
+    let file = format!("{}{}", state_file(&world), settings(&world, BY_BOTH));
+    let program = || by_client(&world).file(&world, &file).hiding(world.mas_client_secret());
+    program().run("sync").exits(0);
+    let whole = doctor(program()).ailing_is(&[]).checks.len();
+    let path = world.directory().join("state.db");
+    let bytes = fs::read(&path).expect("a state file");
+    let checked = |problem: &str| {
+        let findings = doctor(program()).ailing_is(&["settings state_file problem"]);
+        assert_eq!(findings.checks.len(), whole, "{problem}");
+        assert!(findings.shown(&[]).contains(problem), "{}", findings.shown(&[]));
+        for ending in ["-wal", "-shm"] {
+            assert!(!world.directory().join(format!("state.db{ending}")).exists(), "{problem}");
+        }
+    };
+    fs::write(&path, &bytes[..bytes.len() / 2]).expect("writable");
+    checked("is damaged");
+    fs::write(&path, "a text that is no database\n").expect("writable");
+    checked("was not written by this program\n  fix: Set `state_file` to a path of its own.");
+    fs::remove_file(&path).expect("it is there");
+    fs::create_dir(&path).expect("writable");
+    checked("was not written by this program");
+    fs::remove_dir(&path).expect("it is there");
+    std::os::unix::fs::symlink(world.directory().join("elsewhere"), &path).expect("writable");
+    checked("is a link");
 }
 
 #[tokio::test]

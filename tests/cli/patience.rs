@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use matrix_keycloak_sync::app;
 use matrix_keycloak_sync::cli::Cli;
 use matrix_keycloak_sync::config::{self, Loaded};
-use matrix_keycloak_sync::doctor::{Report, Status, examine};
+use matrix_keycloak_sync::doctor::{Report, Settings, Status, examine};
 use matrix_keycloak_sync::environment::{Surroundings, Timeouts};
 use matrix_keycloak_sync::exit::Exit;
 use matrix_keycloak_sync::failure::Failure;
@@ -282,7 +282,8 @@ async fn examined(world: &RunningWorld) -> Report {
     let mas = config.mas_api.as_ref().map(|mas| MasApi::new(mas, timeouts).expect("TLS"));
     let readers = Readers::new(&config, mas.as_ref(), timeouts).expect("TLS");
     let without_variables = Surroundings { env: Box::new(|_| None), timeouts };
-    Box::pin(examine(&config, &warnings, &readers, &without_variables, &Tally::default())).await
+    let settings = Settings { warnings: &warnings, ..Settings::of(&config) };
+    Box::pin(examine(settings, &readers, &without_variables, &Tally::default())).await
 }
 
 /// Checks that a request that is never answered is made at most this often: once, and one retry.

@@ -3,7 +3,7 @@
 use axum::http::HeaderValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use matrix_keycloak_sync::doctor::{Check, Report, Status, examine};
+use matrix_keycloak_sync::doctor::{Check, Report, Settings, Status, examine};
 use matrix_keycloak_sync::environment::{Surroundings, Timeouts};
 use matrix_keycloak_sync::mas_api::MasApi;
 use matrix_keycloak_sync::model::ServerText;
@@ -35,7 +35,8 @@ fn examined_at(stage: &Stage, issuer: Option<&Url>, name: &str) -> Vec<Check> {
         .expect("a client");
     let readers = Readers::new(&config, Some(&mas), Timeouts::default()).expect("readers");
     let surroundings = Surroundings { env: Box::new(|_| None), timeouts: Timeouts::default() };
-    let report = stage.run(examine(&config, &[], &readers, &surroundings, &Tally::default()));
+    let report =
+        stage.run(examine(Settings::of(&config), &readers, &surroundings, &Tally::default()));
     assert_complete(&report);
     let checks: Vec<_> = report.sections.into_iter().flat_map(|section| section.checks).collect();
     checks.into_iter().filter(|check| check.name == name).collect()
