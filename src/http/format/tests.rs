@@ -168,6 +168,18 @@ fn what_proxies_and_gateways_say_is_in_no_format_of_ours() {
     ] {
         assert_eq!(own(server, Purpose::Data, 404, body), None, "{server}: {body}");
     }
+    let word_of_keycloak = r#"{"error":"unknown_error"}"#;
+    for (server, status) in [
+        (Server::Synapse, 403),
+        (Server::Mas, 403),
+        (Server::Keycloak, 401),
+        (Server::Keycloak, 502),
+        (Server::Keycloak, 503),
+    ] {
+        for purpose in [Purpose::Data, Purpose::Token] {
+            assert_eq!(own(server, purpose, status, word_of_keycloak), None, "{server} {status}");
+        }
+    }
 }
 
 #[test]
