@@ -50,7 +50,7 @@ pub async fn apply(
     }
     let asking = Asking::unless(args.yes || args.approve.is_some());
     run.confirmed(asking, &mut plan, async || still_holds().await).await?;
-    let (_, exit) = run.finish(&order, global, &plan, SyncFormat::Text).await?;
+    let exit = run.finish(&order, global, &plan, SyncFormat::Text).await?;
     run.report_end(None, surroundings.timeouts).await;
     Ok(exit)
 }

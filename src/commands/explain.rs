@@ -13,10 +13,10 @@ use crate::model::{Account, KeycloakId, Localpart, Member, UserId};
 use crate::output::Terminal;
 use crate::output::explain as text;
 use crate::output::explain::{AskedFor, Explained, InKeycloak};
-use crate::plan::{KeptReason, Plan};
+use crate::plan::{AdminsOfMas, KeptReason, Plan};
 use crate::planner::{Facts, Rechecks, RightAfter, Verdict};
 use crate::readers::{ReadError, Reading, ServerAnswers};
-use crate::session::{AdminsOfMas, Aim, Decision, Session, command_to_go_on, page};
+use crate::session::{Aim, Decision, Session, command_to_go_on, page};
 use crate::state::{ActionRow, RunId};
 use wanted::{Subject, Wanted};
 

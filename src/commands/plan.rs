@@ -9,11 +9,10 @@ use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files;
-use crate::output::text::{Head, NextStep, PlanView};
+use crate::output::text::{Head, PlanView};
 use crate::output::{Terminal, markdown, plan_page, text};
-use crate::plan::{Plan, PlanDocument};
-use crate::planner::Limits;
-use crate::session::{AdminsOfMas, NextCommands, Session, page, print, tell};
+use crate::plan::{Plan, PlanDocument, RunCommand};
+use crate::session::{Aim, Session, next_steps, page, print, tell};
 use crate::shell::path_word;
 
 /// Shows what would change.
@@ -23,18 +22,18 @@ pub async fn plan(
     surroundings: &Surroundings,
 ) -> Result<Exit, Failure> {
     let session = Session::new(global, surroundings)?;
-    let (plan, admins) = session.plan_to_show().await?;
+    let plan = session.plan(Aim::Show).await?;
     let refusals = session.config.limits.refuse(&plan);
     if let Some(path) = &args.out {
         save(path, &PlanDocument::planned(&plan, &refusals))?;
     }
     let digest = plan.digest();
     // What is saved is carried out by `apply`.
-    let line = match &args.out {
-        Some(path) => format!("apply {}", path_word(path)),
-        None => "sync".to_owned(),
+    let (command, line) = match &args.out {
+        Some(path) => (RunCommand::Apply, format!("apply {}", path_word(path))),
+        None => (RunCommand::Sync, "sync".to_owned()),
     };
-    let next = next_steps(global, &line, &plan, &session.config.limits, admins);
+    let next = next_steps(global, command, &line, &plan, &refusals);
     let view = PlanView {
         head: &Head::new("Plan", &session.config),
         plan: &plan,
@@ -60,23 +59,6 @@ pub async fn plan(
         });
     }
     Ok(exit(&plan, args.detailed_exitcode))
-}
-
-/// Returns the commands that carry out the plan.
-fn next_steps(
-    global: &Global,
-    line: &str,
-    plan: &Plan,
-    limits: &Limits,
-    admins: AdminsOfMas,
-) -> Vec<NextStep> {
-    let NextCommands { within_limits, approved } =
-        NextCommands::of(global, line, plan, limits).for_known(admins, plan);
-    let within =
-        within_limits.map(|command| NextStep::new("To apply what is within the limits", command));
-    let exactly = approved
-        .map(|command| NextStep::new("To apply exactly this plan, above the limits", command));
-    within.into_iter().chain(exactly).collect()
 }
 
 fn exit(plan: &Plan, detailed: bool) -> Exit {

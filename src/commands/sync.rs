@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use tracing::{error, warn};
+use tracing::error;
 
 use super::plan as plan_command;
 use crate::cli::{Global, PlanArgs, PlanFormat, SyncArgs, SyncFormat};
@@ -12,10 +12,9 @@ use crate::error_chain::in_one_line;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::metrics::{RunKind, metrics};
-use crate::output::{Terminal, text};
-use crate::phrases::counted;
-use crate::plan::{Outcome, Plan, PlanDocument, RunCommand, RunResult, Skip};
-use crate::session::{Aim, Asking, Order, Writing, command_to_go_on, print, say, tell};
+use crate::output::Terminal;
+use crate::plan::{PlanDocument, RunCommand, RunResult};
+use crate::session::{Aim, Asking, Order, Writing, print, say};
 
 /// Makes a plan and applies it within the limits.
 pub async fn sync(
@@ -105,19 +104,5 @@ async fn carry_out(run: &Writing, global: &Global, args: &SyncArgs) -> Result<Ex
     let again = async || run.session.plan_of(&reading, None, aim).await;
     run.confirmed(asking, &mut plan, again).await?;
     drop(reading);
-    let (outcomes, exit) = run.finish(&order, global, &plan, args.format).await?;
-    say_what_waits(global, &plan, &outcomes);
-    Ok(exit)
-}
-
-/// Says which command approves the actions that a run has left waiting.
-fn say_what_waits(global: &Global, plan: &Plan, outcomes: &[Outcome]) {
-    if plan.actions.iter().any(|action| action.skipped == Some(Skip::NeedsApproval)) {
-        let command = command_to_go_on(global, "sync", &plan.digest_after(outcomes));
-        tell(global, &text::waiting(plan, &command, Terminal::of_stderr()), || {
-            let count = plan.to_approve().count();
-            let waiting = counted(count, "account waits", "accounts wait");
-            warn!(command, "{waiting} for an approval");
-        });
-    }
+    run.finish(&order, global, &plan, args.format).await
 }

@@ -1,22 +1,16 @@
 //! Reverses what a run changed (`undo RUN`), as a plan that is shown first, and says what cannot be
 //! restored.
 
-use tracing::warn;
-
 use crate::cli::{Global, SyncFormat, UndoArgs};
 use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::text::NextStep;
 use crate::output::{Terminal, history, text};
-use crate::phrases::counted;
 use crate::plan::{Action, ActionKind, Plan, RunCommand};
-use crate::planner::{Limits, PlanScope, Undo, Undone};
+use crate::planner::{PlanScope, Undo, Undone};
 use crate::readers::Reading;
 use crate::session::state_file::{self, StateFileUse};
-use crate::session::{
-    AdminsOfMas, Aim, Asking, NextCommands, Order, Session, Writing, command_to_go_on, print, tell,
-};
+use crate::session::{Aim, Asking, Order, Session, Writing, next_steps, print};
 use crate::state::{ActionRow, RunId, State};
 
 /// Undoes the actions of a run that were the last on their account. Current members are disabled
@@ -31,13 +25,14 @@ pub async fn undo(
         let session = Session::new(global, surroundings)?;
         let (state, undone) = of_run(&session, id)?;
         let reading = session.read().await?;
-        let (mut plan, admins) = plan_of(&session, &reading, &undone, Aim::Show).await?;
+        let mut plan = plan_of(&session, &reading, &undone, Aim::Show).await?;
         if args.yes {
             plan.include_members();
         }
+        let refusals = session.config.limits.refuse(&plan);
         show(&session, &plan, state, id)?;
         let line = format!("undo {id}{}", if args.yes { " --yes" } else { "" });
-        let next = next_steps(global, &line, &plan, &session.config.limits, admins);
+        let next = next_steps(global, RunCommand::Undo, &line, &plan, &refusals);
         print(&text::what_next(&next, Terminal::of_stdout()))?;
         return Ok(Exit::InStep);
     }
@@ -46,7 +41,7 @@ pub async fn undo(
     let (state, undone) = of_run(session, id)?;
     let aim = Aim::write(args.approve.as_ref());
     let reading = run.unless_stopped(session.read()).await?;
-    let (mut plan, _) = run.unless_stopped(plan_of(session, &reading, &undone, aim)).await?;
+    let mut plan = run.unless_stopped(plan_of(session, &reading, &undone, aim)).await?;
     if args.yes {
         plan.include_members();
     }
@@ -70,22 +65,14 @@ pub async fn undo(
         plan.include_members();
     }
     let again = async || {
-        let (mut newer, _) = plan_of(session, &reading, &undone, aim).await?;
+        let mut newer = plan_of(session, &reading, &undone, aim).await?;
         if includes_members {
             newer.include_members();
         }
         Ok(newer)
     };
     run.confirmed(asking, &mut plan, again).await?;
-    let (outcomes, exit) = run.finish(&order, global, &plan, SyncFormat::Text).await?;
-    let members = plan.spared_members();
-    if members > 0 {
-        let command = command_to_go_on(global, &order.line, &plan.digest_after(&outcomes));
-        tell(global, &text::members_spared(members, &command, Terminal::of_stderr()), || {
-            let spared = counted(members, "account of a member was", "accounts of members were");
-            warn!(command, "{spared} not disabled");
-        });
-    }
+    let exit = run.finish(&order, global, &plan, SyncFormat::Text).await?;
     run.report_end(None, surroundings.timeouts).await;
     Ok(exit)
 }
@@ -106,27 +93,6 @@ fn why_no_state(session: &Session, id: RunId) -> Failure {
         Some(Err(error)) => error.into(),
         None => state_file::missing(config, "`undo`"),
     }
-}
-
-/// Returns the commands that undo the run.
-fn next_steps(
-    global: &Global,
-    line: &str,
-    plan: &Plan,
-    limits: &Limits,
-    admins: AdminsOfMas,
-) -> Vec<NextStep> {
-    let NextCommands { within_limits, approved } =
-        NextCommands::of(global, line, plan, limits).for_known(admins, plan);
-    let all = match (limits.refuse(plan).is_empty(), text::members_too(plan)) {
-        (true, Some(members)) => format!("To disable {members}"),
-        (false, Some(members)) => {
-            format!("To undo it above the limits, and disable {members}")
-        }
-        (_, None) => "To undo exactly this, above the limits".to_owned(),
-    };
-    let within = within_limits.map(|command| NextStep::new("To undo it", command));
-    within.into_iter().chain(approved.map(|command| NextStep::new(&all, command))).collect()
 }
 
 /// Prints the plan, and what it cannot bring back.
@@ -160,7 +126,7 @@ async fn plan_of(
     reading: &Reading,
     undone: &[Undone],
     aim: Aim,
-) -> Result<(Plan, AdminsOfMas), Failure> {
+) -> Result<Plan, Failure> {
     let mut scope = PlanScope::default();
     scope.extend(undone.iter().map(|one| one.user_id.clone()));
     let undo = Undo::new(&reading.facts, &session.config.policy, undone, &scope);

@@ -99,6 +99,14 @@ pub struct NextStage {
     pub waiting: usize,
 }
 
+/// Whether every administrator of MAS can be recognised.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AdminsOfMas {
+    #[default]
+    Known,
+    Unknown,
+}
+
 /// What would change and why, computed from one complete reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
@@ -130,6 +138,7 @@ pub struct Plan {
     /// How members and accounts match.
     pub mapping: MappingSummary,
     pub next_stage: NextStage,
+    pub admins_of_mas: AdminsOfMas,
 }
 
 impl Plan {
@@ -153,6 +162,7 @@ impl Plan {
             unverified: Unverified::default(),
             mapping: MappingSummary::default(),
             next_stage: NextStage::default(),
+            admins_of_mas: AdminsOfMas::Known,
         }
     }
 
@@ -292,6 +302,12 @@ impl Plan {
         }
     }
 
+    /// Returns how many actions a run leaves waiting for an approval.
+    #[must_use]
+    pub fn held_back(&self) -> usize {
+        self.actions.iter().filter(|it| it.skipped == Some(Skip::NeedsApproval)).count()
+    }
+
     /// Returns how many accounts of current members are left out until a yes.
     #[must_use]
     pub fn spared_members(&self) -> usize {
@@ -307,9 +323,19 @@ impl Plan {
             )
         } else if !self.has_changes() {
             Some("Check the group and the limits; if they are right, raise the limit in [limits].")
+        } else if self.may_disable_unknown_admins() {
+            Some(
+                "The administrators of MAS are unknown, and an approval could disable one of them. A warning of this run says why.",
+            )
         } else {
             None
         }
+    }
+
+    /// Returns whether an approval could take the account of an administrator who is unknown.
+    fn may_disable_unknown_admins(&self) -> bool {
+        self.admins_of_mas == AdminsOfMas::Unknown
+            && self.in_digest().any(|action| action.kind.shuts_out())
     }
 
     /// Returns what to say of a plan without actions.

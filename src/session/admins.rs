@@ -10,18 +10,12 @@ use super::{Aim, Session};
 use crate::error_chain::in_one_line;
 use crate::failure::Failure;
 use crate::model::{Account, MasAdmin, MemberList, UserId};
+use crate::plan::AdminsOfMas;
 use crate::planner::{
     AdminChanges, AdminDraft, AdminNames, AdminsSeen, Draft, Rechecks, ToRecheck,
 };
 use crate::readers::{Membership, ReadError, Reading, Tally};
 use crate::writers::{MasCli, WriterError};
-
-/// Whether every administrator of MAS can be recognised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AdminsOfMas {
-    Known,
-    Unknown,
-}
 
 impl Session {
     /// Marks the administrators of MAS. If they cannot be read, a run that may write skips the

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::AdminsOfMas;
+use tracing::warn;
+
+use super::tell;
 use crate::cli::Global;
-use crate::output::text::Stale;
-use crate::plan::{ActionKind, ApprovedDigest, Digest, Plan, Refusal, RunCommand};
+use crate::output::text::{NextStep, Stale};
+use crate::output::{Terminal, text};
+use crate::phrases::counted;
+use crate::plan::{ApprovedDigest, Digest, Outcome, Plan, Refusal, RunCommand};
 use crate::planner::Limits;
 use crate::shell::path_word;
 use crate::state::{RunId, State, StateError};
@@ -58,6 +62,35 @@ impl Order<'_> {
             None => limits.refuse(plan),
         }
     }
+
+    /// Says what a run has left for an approval, and which command approves it.
+    pub(super) fn say_what_waits(&self, global: &Global, plan: &Plan, outcomes: &[Outcome]) {
+        let (waiting, members) = (plan.held_back(), plan.spared_members());
+        if waiting + members == 0 {
+            return;
+        }
+        let digest = match self.command {
+            // The approval of a saved plan is for the whole file.
+            RunCommand::Apply => self.digest.clone(),
+            RunCommand::Sync | RunCommand::Undo | RunCommand::Watch => plan.digest_after(outcomes),
+        };
+        let command = match plan.advice_without_approval() {
+            Some(_) => None,
+            None => Some(command_to_go_on(global, &self.line, &digest)),
+        };
+        let command = command.as_deref();
+        tell(global, &text::waiting(plan, command, Terminal::of_stderr()), || {
+            if waiting > 0 {
+                let waits = counted(waiting, "account waits", "accounts wait");
+                warn!(command, "{waits} for an approval");
+            }
+            if members > 0 {
+                let spared =
+                    counted(members, "account of a member was", "accounts of members were");
+                warn!(command, "{spared} not disabled");
+            }
+        });
+    }
 }
 
 /// Returns the command line that applies this very plan, to paste into a shell.
@@ -82,38 +115,55 @@ pub(crate) fn command_after_refusal(
     }
 }
 
-/// The commands that carry out a plan that was shown.
-pub(crate) struct NextCommands {
-    /// What needs no approval, if a run would not be refused.
-    pub(crate) within_limits: Option<String>,
-    /// Exactly this plan, if anything of it needs an approval.
-    pub(crate) approved: Option<String>,
+/// Returns the commands that carry out a plan that was shown: what needs no approval, if a run would
+/// not be refused, and exactly this plan, if anything of it needs an approval.
+pub(crate) fn next_steps(
+    global: &Global,
+    command: RunCommand,
+    line: &str,
+    plan: &Plan,
+    refusals: &[Refusal],
+) -> Vec<NextStep> {
+    let is_open = plan.to_apply().any(|action| action.approval.is_none());
+    let waits = plan.to_approve().next().is_some();
+    let needs_approval = !refusals.is_empty() || waits || plan.spared_members() > 0;
+    let mut steps = Vec::new();
+    if refusals.is_empty() && is_open {
+        let purpose = match (command, waits) {
+            (RunCommand::Undo, false) => "To undo it",
+            (RunCommand::Undo, true) => "To undo what needs no approval",
+            (_, false) => "To apply what is within the limits",
+            (_, true) => "To apply what needs no approval",
+        };
+        steps.push(NextStep::new(purpose, command_line(global, line)));
+    }
+    if needs_approval && plan.advice_without_approval().is_none() {
+        let purpose = what_an_approval_does(command, plan, refusals);
+        steps.push(NextStep::new(&purpose, command_to_go_on(global, line, &plan.digest())));
+    }
+    steps
 }
 
-impl NextCommands {
-    /// Returns the forms of a command that carry out this plan.
-    pub(crate) fn of(global: &Global, command: &str, plan: &Plan, limits: &Limits) -> Self {
-        let is_within_limits = limits.refuse(plan).is_empty();
-        let is_open = plan.to_apply().any(|action| action.approval.is_none());
-        let is_needed =
-            !is_within_limits || plan.spared_members() > 0 || plan.to_approve().next().is_some();
-        let is_possible = plan.advice_without_approval().is_none();
-        Self {
-            within_limits: (is_within_limits && is_open).then(|| command_line(global, command)),
-            approved: (is_needed && is_possible)
-                .then(|| command_to_go_on(global, command, &plan.digest())),
-        }
-    }
-
-    /// Returns the same without the approval, if it could disable administrators of MAS who are
-    /// unknown.
-    pub(crate) fn for_known(self, admins: AdminsOfMas, plan: &Plan) -> Self {
-        let disables = plan.of_kind(ActionKind::Disable).next().is_some();
-        if admins == AdminsOfMas::Unknown && disables {
-            return Self { approved: None, ..self };
-        }
-        self
-    }
+/// Returns what an approval of this plan does, as a purpose: "To undo exactly this, above the
+/// limits".
+fn what_an_approval_does(command: RunCommand, plan: &Plan, refusals: &[Refusal]) -> String {
+    let waits = plan.to_approve().next().is_some();
+    let members = text::members_too(plan);
+    let how = match (refusals.is_empty(), waits) {
+        (true, false) => match members {
+            Some(members) => return format!("To disable {members}"),
+            None => "",
+        },
+        (true, true) => ", with what needs an approval",
+        (false, false) => ", above the limits",
+        (false, true) => ", above the limits and with what needs an approval",
+    };
+    let exactly = match command {
+        RunCommand::Undo => "To undo exactly this",
+        RunCommand::Sync | RunCommand::Apply | RunCommand::Watch => "To apply exactly this plan",
+    };
+    let members = members.map(|members| format!(", and disable {members}")).unwrap_or_default();
+    format!("{exactly}{how}{members}")
 }
 
 /// Returns a command line that works in this installation.

@@ -31,9 +31,8 @@ use crate::readers::{ReadError, Readers};
 use crate::state::{Age, State, StateError};
 use crate::writers::{MasCli, Writer, WriterError};
 
-pub(crate) use self::admins::AdminsOfMas;
 pub(crate) use self::approval::{
-    NextCommands, Order, command_after_refusal, command_line, command_to_go_on,
+    Order, command_after_refusal, command_line, command_to_go_on, next_steps,
 };
 pub(crate) use self::confirmation::Asking;
 pub(crate) use self::notifications::{RunReport, next_step};

@@ -1,12 +1,12 @@
 //! Makes every plan: second look, verdicts, what the state file records, the plan itself and its
 //! warnings.
 
+use super::Session;
 use super::warnings::warn_of_doubts;
-use super::{AdminsOfMas, Session};
 use crate::failure::Failure;
 use crate::metrics::metrics;
 use crate::model::UserId;
-use crate::plan::{ApprovedDigest, Plan};
+use crate::plan::{AdminsOfMas, ApprovedDigest, Plan};
 use crate::planner::{
     AdminChanges, Draft, Facts, Past, PlanScope, Reach, Rechecks, Review, ToRecheck, Undo, Verdicts,
 };
@@ -48,7 +48,10 @@ impl<'f> Decision<'f> {
 
     /// Makes the plan, and keeps every account's part in it.
     fn into_review(self) -> Review<'f> {
-        Review::new(self.draft, self.verdicts, self.rechecks, self.admin_changes)
+        let admins = self.admins;
+        let mut review = Review::new(self.draft, self.verdicts, self.rechecks, self.admin_changes);
+        review.plan_mut().admins_of_mas = admins;
+        review
     }
 
     /// Makes the plan.
@@ -57,17 +60,16 @@ impl<'f> Decision<'f> {
         if let Some(changes) = self.admin_changes {
             changes.add_to(&mut plan);
         }
+        plan.admins_of_mas = self.admins;
         plan
     }
 }
 
 impl Session {
-    /// Makes a plan that is only shown, and returns whether administrators are known.
-    pub(crate) async fn plan_to_show(&self) -> Result<(Plan, AdminsOfMas), Failure> {
+    /// Reads both sides and makes a plan about all accounts.
+    pub(crate) async fn plan(&self, aim: Aim) -> Result<Plan, Failure> {
         let reading = self.read().await?;
-        let decision = self.decide(&reading, None, Aim::Show).await?;
-        let admins = decision.admins;
-        Ok((self.finish_plan(decision, &reading, None), admins))
+        self.plan_of(&reading, None, aim).await
     }
 
     /// Makes a plan about all accounts, or about a few.
@@ -77,22 +79,12 @@ impl Session {
         scope: Option<&PlanScope>,
         aim: Aim,
     ) -> Result<Plan, Failure> {
-        let decision = self.decide(reading, scope, aim).await?;
-        Ok(self.finish_plan(decision, reading, scope))
-    }
-
-    fn finish_plan(
-        &self,
-        decision: Decision<'_>,
-        reading: &Reading,
-        scope: Option<&PlanScope>,
-    ) -> Plan {
-        let plan = self.whole_plan(decision);
+        let plan = self.whole_plan(self.decide(reading, scope, aim).await?);
         warn_of_doubts(&reading.facts, &plan);
         if scope.is_none() {
             metrics().plan(&plan);
         }
-        plan
+        Ok(plan)
     }
 
     /// Makes the plan, and leaves to later runs what there is no room for.
@@ -158,7 +150,7 @@ impl Session {
         undo: &Undo<'_>,
         reading: &Reading,
         aim: Aim,
-    ) -> Result<(Plan, AdminsOfMas), Failure> {
+    ) -> Result<Plan, Failure> {
         let accounts: Vec<_> = undo.to_recheck().collect();
         let to_disable = to_disable(&accounts);
         let (mut rechecks, of_mas) =
@@ -171,11 +163,12 @@ impl Session {
                 self.no_admin_changes(&draft, reading, &mut rechecks, &to_disable, aim).await?;
         }
         let mut plan = undo.decide(&rechecks);
+        plan.admins_of_mas = of_mas;
         if let Some(admins) = admins {
             admins.skip_last_ones(&mut plan);
         }
         warn_of_doubts(&reading.facts, &plan);
-        Ok((plan, of_mas))
+        Ok(plan)
     }
 
     pub(super) fn most_rechecks(&self, aim: Aim) -> usize {

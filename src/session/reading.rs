@@ -5,11 +5,12 @@ use tracing::warn;
 
 use super::pipeline::to_disable;
 use super::warnings::{warn_of_exposure, warn_of_unknown_notifier};
-use super::{AdminsOfMas, Aim, Session, state_file};
+use super::{Aim, Session, state_file};
 use crate::config::StateFile;
 use crate::failure::Failure;
 use crate::mas_api::Exposure;
 use crate::model::{Account, ServerText};
+use crate::plan::AdminsOfMas;
 use crate::planner::{PlanScope, Provision, Recall, Rechecks, ToRecheck};
 use crate::readers::{Detail, Reading, Refresh, Tallies};
 use crate::writers::WriterError;

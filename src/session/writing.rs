@@ -102,21 +102,23 @@ impl Writing {
         Ok(refusals)
     }
 
-    /// Carries out a plan and prints what became of it.
+    /// Carries out a plan and prints what became of it, and what waits for an approval.
     pub(crate) async fn finish(
         &self,
         order: &Order<'_>,
         global: &Global,
         plan: &Plan,
         format: SyncFormat,
-    ) -> Result<(Vec<Outcome>, Exit), Failure> {
+    ) -> Result<Exit, Failure> {
         let (outcomes, exit) = self.carry_out(order.command, plan, order.undoes).await?;
         self.report.replace(self.report_of(order, global, plan, &outcomes));
         let printed = match format {
             SyncFormat::Text => text::outcome(plan, &outcomes, Terminal::of_stdout()),
             SyncFormat::Json => PlanDocument::applied(plan, &outcomes).to_json(),
         };
-        Ok((outcomes, tell_the_end(&printed, exit)))
+        let exit = tell_the_end(&printed, exit);
+        order.say_what_waits(global, plan, &outcomes);
+        Ok(exit)
     }
 
     /// Returns what a run has to report. At `apply` and `undo` an administrator sees what is open.

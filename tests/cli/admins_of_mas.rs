@@ -118,10 +118,61 @@ async fn plan_warns_and_prints_no_approving_command_if_the_administrators_are_un
 }
 
 #[tokio::test]
-async fn mas_cli_before_1_3_lacks_the_list_and_the_run_goes_on_with_a_warning() {
-    let lacks = "echo \"error: unrecognized subcommand 'list-admin-users'\" >&2; exit 2";
+async fn refusal_offers_no_approval_that_could_disable_an_unknown_administrator() {
+    let world = dave_is_an_administrator().await;
+    let file = world.directory().join("plan.json").display().to_string();
+    let limited = |line: &str, limit: &str| {
+        with_list(&world, LACKS, &format!("[limits]\n{limit} = 0\n")).run(line)
+    };
+    limited(&format!("plan --out {file}"), "max_disable").exits(0);
+    let apply = format!("apply {file}");
+    for (line, again) in [("sync", " plan"), (&*apply, " plan")] {
+        let refused = limited(line, "max_disable").exits(3).tells(&[UNKNOWN]);
+        assert!(!refused.stderr.contains("--approve"), "{}", refused.stderr);
+        let event = limited(&format!("--log-format json {line}"), "max_disable").exits(3).stderr;
+        assert!(event.contains(&format!("{again}\"")) && !event.contains("--approve"), "{event}");
+    }
     let world = started(the_table()).await;
-    let run = with_list(&world, lacks, "").run("sync").exits(0);
+    program(&world).run("sync").exits(0);
+    let limited = with_list(&world, LACKS, "[limits]\nmax_activate = 0\n");
+    let refused = limited.run("undo 1").exits(3).tells(&[UNKNOWN]);
+    assert!(!refused.stderr.contains("--approve"), "{}", refused.stderr);
+}
+
+#[tokio::test]
+async fn run_that_leaves_accounts_waiting_says_why_it_offers_no_approval() {
+    let world = started(the_table().account("stranger")).await;
+    let run = with_list(&world, LACKS, "").run("sync").exits(4);
+    let run = run.tells(&["1 account waits for an approval.\n", UNKNOWN]);
+    assert!(!run.stderr.contains("--approve"), "{}", run.stderr);
+    let world = started(the_table()).await;
+    program(&world).run("sync").exits(0);
+    let undo = with_list(&world, LACKS, "").run("undo 1").exits(4);
+    let undo = undo.tells(&["1 account was not disabled, because it belongs", UNKNOWN]);
+    assert!(!undo.stderr.contains("--approve"), "{}", undo.stderr);
+}
+
+#[tokio::test]
+async fn approval_of_activations_alone_is_offered_though_the_administrators_are_unknown() {
+    let world = started(the_table()).await;
+    program(&world).run("sync").exits(0);
+    // Another run has disabled bob again, so that only the activation of dave is left to undo.
+    world.leave("bob");
+    program(&world).run("sync").exits(0);
+    let limited = || with_list(&world, LACKS, "[limits]\nmax_activate = 0\n");
+    limited().run("undo 1 --dry-run").exits(0).prints(&["undo 1 --approve "]);
+    limited().run("undo 1").exits(3).tells(&["undo 1 --approve "]);
+}
+
+/// A mas-cli before 1.3 has no such command.
+const LACKS: &str = "echo \"error: unrecognized subcommand 'list-admin-users'\" >&2; exit 2";
+
+const UNKNOWN: &str = "The administrators of MAS are unknown, and an approval could disable one";
+
+#[tokio::test]
+async fn mas_cli_before_1_3_lacks_the_list_and_the_run_goes_on_with_a_warning() {
+    let world = started(the_table()).await;
+    let run = with_list(&world, LACKS, "").run("sync").exits(0);
     run.tells(&["this mas-cli does not list them"]);
     assert_eq!(world.state_of("dave"), account(true, true));
 }

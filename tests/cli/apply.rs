@@ -47,6 +47,19 @@ async fn command_after_a_saved_plan_applies_it_above_a_limit_too() {
     assert_eq!(world.state_of("dave"), account(true, true));
 }
 
+#[tokio::test]
+async fn apply_ends_with_the_command_for_what_needs_an_approval() {
+    let world = started(the_table().account("stranger")).await;
+    let path = saved(&world, "");
+    let waiting = apply(&world, &path, "").exits(4);
+    let waiting = waiting.tells(&["1 account waits for an approval. To disable it, run"]);
+    assert_eq!(world.state_of("dave"), account(true, true));
+    let command = waiting.stderr.lines().find_map(|line| line.split_once(" apply /"));
+    let rest = format!("/{}", command.expect("a command").1);
+    program(&world).run(&format!("apply {rest}")).exits(0);
+    assert_eq!(world.state_of("stranger"), account(true, true));
+}
+
 /// Changes the saved text.
 fn tampered(world: &RunningWorld, path: &str, from: &str, to: &str) -> String {
     let text = std::fs::read_to_string(path).expect("saved");

@@ -195,6 +195,34 @@ async fn dry_run_of_undo_ends_with_the_commands_that_go_on() {
     only_a_member.prints(&["To disable 1 current member too, for good:"]);
 }
 
+/// Bob is a member, and a new user by his name is in the place of the one that run 1 saw.
+async fn recreated() -> RunningWorld {
+    let world = activated(EVERY_WAY[0]).await;
+    {
+        let mut keycloak = world.keycloak.state();
+        let realm = keycloak.realm("corp");
+        realm.delete_user("bob");
+        realm.add_user("bob");
+    }
+    world.join("bob");
+    world
+}
+
+#[tokio::test]
+async fn undo_ends_with_the_command_for_what_needs_an_approval() {
+    let world = recreated().await;
+    let dry = by(&world, EVERY_WAY[0]).run("undo 1 --dry-run").exits(0);
+    let dry = dry.prints(&["To undo exactly this, with what needs an approval:"]);
+    assert!(!dry.stdout.contains("above the limits"), "{}", dry.stdout);
+    let waiting = by(&world, EVERY_WAY[0]).run("undo 1").exits(4);
+    let waiting = waiting.tells(&["1 account waits for an approval. To disable it, run"]);
+    assert_eq!(world.state_of("bob"), account(false, false));
+    let command = waiting.stderr.lines().find_map(|line| line.split_once("undo 1 --approve "));
+    let (_, digest) = command.expect("a command");
+    by(&world, EVERY_WAY[0]).run(&format!("undo 1 --approve {digest}")).exits(0);
+    assert_eq!(world.state_of("bob"), account(true, true));
+}
+
 #[tokio::test]
 async fn refusal_says_that_its_command_disables_current_members_too() {
     let world = started(the_table()).await;

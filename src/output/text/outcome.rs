@@ -80,22 +80,6 @@ fn not_done(page: &mut Page, plan: &Plan, outcomes: &[Outcome]) {
     }
 }
 
-/// Returns how many current members `undo` has not disabled, and the exact command that does.
-#[must_use]
-pub fn members_spared(members: usize, command: &str, terminal: Terminal) -> String {
-    let mut page = Page::new(terminal);
-    let spared = counted(
-        members,
-        "account was not disabled, because it belongs to a member",
-        "accounts were not disabled, because they belong to members",
-    );
-    page.gap();
-    page.line(format_args!("{spared} of the group now."));
-    page.line(format_args!("To disable {} too, run", them(members)));
-    page.verbatim(format_args!("  {command}"));
-    page.into_text()
-}
-
 /// Returns the current members whose accounts an approval would disable too: "1 current member
 /// too, for good".
 #[must_use]
@@ -106,19 +90,36 @@ pub fn members_too(plan: &Plan) -> Option<String> {
     (spared > 0).then(|| format!("{members} too{for_good}"))
 }
 
-/// Returns how many actions wait for an approval, and the exact command that approves them.
+/// Returns what a run has left for an approval, and the exact command that approves it. Without a
+/// command it returns why there is none.
 #[must_use]
-pub fn waiting(plan: &Plan, command: &str, terminal: Terminal) -> String {
+pub fn waiting(plan: &Plan, command: Option<&str>, terminal: Terminal) -> String {
     let mut page = Page::new(terminal);
-    let waiting =
-        plan.actions.iter().filter(|action| action.skipped == Some(Skip::NeedsApproval)).count();
+    let (waiting, members) = (plan.held_back(), plan.spared_members());
+    let mut sentences = Vec::new();
+    if waiting > 0 {
+        let waits = counted(waiting, "account waits", "accounts wait");
+        sentences.push(format!("{waits} for an approval."));
+    }
+    if members > 0 {
+        let spared = counted(
+            members,
+            "account was not disabled, because it belongs to a member",
+            "accounts were not disabled, because they belong to members",
+        );
+        sentences.push(format!("{spared} of the group now."));
+    }
+    if command.is_some() {
+        let too = if waiting == 0 { " too" } else { "" };
+        sentences.push(format!("To disable {}{too}, run", them(waiting + members)));
+    }
     page.gap();
-    page.line(format_args!(
-        "{} for an approval. To disable {}, run",
-        counted(waiting, "account waits", "accounts wait"),
-        them(waiting)
-    ));
-    page.verbatim(format_args!("  {command}"));
+    page.line(joined(&sentences, " "));
+    if let Some(command) = command {
+        page.verbatim(format_args!("  {command}"));
+    } else if let Some(advice) = plan.advice_without_approval() {
+        page.line(advice);
+    }
     page.into_text()
 }
 

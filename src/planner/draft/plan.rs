@@ -3,8 +3,8 @@
 use super::{Draft, Verdicts};
 use crate::model::{Account, Evidence, Localpart};
 use crate::plan::{
-    Action, ActionKind, Kept, KeptReason, Mark, NotRechecked, Plan, ReadCounts, Reason, Skip,
-    Unverified,
+    Action, ActionKind, AdminsOfMas, Kept, KeptReason, Mark, NotRechecked, Plan, ReadCounts,
+    Reason, Skip, Unverified,
 };
 use crate::planner::decision_table::DecisionTable;
 use crate::planner::{Rechecks, Verdict};
@@ -48,6 +48,7 @@ impl<'f> Draft<'f> {
             unverified: self.unverified(),
             mapping: mapped.into_summary(),
             next_stage: self.next_stage,
+            admins_of_mas: AdminsOfMas::Known,
         };
         for (account, verdict) in &of_accounts {
             // An account that MAS does not know is kept in the end, so it makes no room for others.
