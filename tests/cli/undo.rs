@@ -212,7 +212,10 @@ async fn recreated() -> RunningWorld {
 async fn undo_ends_with_the_command_for_what_needs_an_approval() {
     let world = recreated().await;
     let dry = by(&world, EVERY_WAY[0]).run("undo 1 --dry-run").exits(0);
-    let dry = dry.prints(&["To undo exactly this, with what needs an approval:"]);
+    let dry = dry.prints(&[
+        "Disable 1 account only with an approval (deactivate: rooms and e-mail addresses are lost)",
+        "To undo exactly this, with what needs an approval:",
+    ]);
     assert!(!dry.stdout.contains("above the limits"), "{}", dry.stdout);
     let waiting = by(&world, EVERY_WAY[0]).run("undo 1").exits(4);
     let waiting = waiting.tells(&["1 account waits for an approval. To disable it, run"]);

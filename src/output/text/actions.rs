@@ -138,9 +138,8 @@ pub(super) fn to_approve(page: &mut Page, plan: &Plan) {
     }
     let count = counted(waiting.len(), "account", "accounts");
     page.gap();
-    page.line(format_args!(
-        "{DISABLE}Disable {count} only with an approval{DISABLE:#} (sync --approve)"
-    ));
+    let count = format!("{count} only with an approval");
+    page.line(heading(plan, ActionKind::Disable, &count));
     for approval in Approval::VARIANTS {
         let group: Vec<_> =
             waiting.iter().copied().filter(|action| action.approval == Some(*approval)).collect();
