@@ -38,6 +38,7 @@ pub async fn plan(
         head: &Head::new("Plan", &session.config),
         plan: &plan,
         digest: &digest,
+        command,
         refusals: &refusals,
         next: if args.out.is_none() { &next } else { &[] },
     };

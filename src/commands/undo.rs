@@ -5,8 +5,9 @@ use crate::cli::{Global, SyncFormat, UndoArgs};
 use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::text::{Head, PlanView};
 use crate::output::{Terminal, history, text};
-use crate::plan::{Action, ActionKind, Plan, RunCommand};
+use crate::plan::{Action, ActionKind, Plan, Refusal, RunCommand};
 use crate::planner::{PlanScope, Undo, Undone};
 use crate::readers::Reading;
 use crate::session::state_file::{self, StateFileUse};
@@ -30,7 +31,7 @@ pub async fn undo(
             plan.include_members();
         }
         let refusals = session.config.limits.refuse(&plan);
-        show(&session, &plan, state, id)?;
+        show(&session, &plan, &refusals, state, id)?;
         let line = format!("undo {id}{}", if args.yes { " --yes" } else { "" });
         let next = next_steps(global, RunCommand::Undo, &line, &plan, &refusals);
         print(&text::what_next(&next, Terminal::of_stdout()))?;
@@ -45,7 +46,8 @@ pub async fn undo(
     if args.yes {
         plan.include_members();
     }
-    show(session, &plan, state, id)?;
+    // The check prints the refusals: the question about members may change the plan before.
+    show(session, &plan, &[], state, id)?;
     let asking = Asking::unless(args.yes || args.approve.is_some());
     let includes_members = run.unless_stopped(asking.include_members(&plan)).await?;
     if includes_members {
@@ -95,9 +97,18 @@ fn why_no_state(session: &Session, id: RunId) -> Failure {
     }
 }
 
-/// Prints the plan, and what it cannot bring back.
-fn show(session: &Session, plan: &Plan, state: &State, id: RunId) -> Result<(), Failure> {
-    session.show_whole(format!("Plan to undo run {id}"), plan, &plan.digest())?;
+/// Prints the plan with every name, why it would be refused, and what it cannot bring back.
+fn show(
+    session: &Session,
+    plan: &Plan,
+    refusals: &[Refusal],
+    state: &State,
+    id: RunId,
+) -> Result<(), Failure> {
+    let head = &Head::new(format!("Plan to undo run {id}"), &session.config);
+    let command = RunCommand::Undo;
+    let view = PlanView { head, plan, digest: &plan.digest(), command, refusals, next: &[] };
+    print(&text::plan(&view, Terminal::of_stdout().whole()))?;
     let was_deactivated =
         |action: &Action| action.kind == ActionKind::Activate && action.before.deactivated;
     if plan.to_apply().any(was_deactivated) {

@@ -16,7 +16,7 @@ const COMMANDS: usize = 1000;
 /// Returns the page.
 #[must_use]
 pub fn plan(view: &PlanView<'_>) -> String {
-    let PlanView { head, plan, digest, refusals, next } = view;
+    let PlanView { head, plan, digest, refusals, next, .. } = view;
     let title = format!("{} for {}", head.title, plan.server_name);
     let kept = plan.kept.iter().map(
         |kept| context! { localpart => kept.localpart.to_string(), reason => kept.reason.text() },

@@ -10,7 +10,7 @@ use indicatif::HumanCount;
 
 use super::{ACTIVATE, CHANGE, DISABLE, FAINT, HEADING, Page, Terminal, unverified};
 use crate::phrases::counted;
-use crate::plan::{Action, ActionKind, Digest, NextStage, Plan, Refusal};
+use crate::plan::{Action, ActionKind, Digest, NextStage, Plan, Refusal, RunCommand};
 
 pub use head::Head;
 pub use outcome::{Stale, members_too, outcome, refused, waiting};
@@ -26,7 +26,9 @@ pub struct PlanView<'a> {
     pub plan: &'a Plan,
     /// Approves it; for a saved plan it is the digest of the file.
     pub digest: &'a Digest,
-    /// Why a sync would refuse it.
+    /// The command that carries it out.
+    pub command: RunCommand,
+    /// Why that command would refuse it.
     pub refusals: &'a [Refusal],
     /// What to do next.
     pub next: &'a [NextStep],
@@ -52,7 +54,7 @@ impl NextStep {
 /// Returns the plan as text.
 #[must_use]
 pub fn plan(view: &PlanView<'_>, terminal: Terminal) -> String {
-    let PlanView { head, plan, digest, refusals, next } = view;
+    let PlanView { head, plan, digest, command, refusals, next } = view;
     let mut page = Page::new(terminal);
     head.print(&mut page, plan, digest);
     page.gap();
@@ -72,10 +74,12 @@ pub fn plan(view: &PlanView<'_>, terminal: Terminal) -> String {
         page.line(nothing);
     }
     if !refusals.is_empty() {
+        let refused = match command {
+            RunCommand::Undo => "This undo",
+            RunCommand::Sync | RunCommand::Apply | RunCommand::Watch => "A sync of this plan",
+        };
         page.gap();
-        page.line(format_args!(
-            "{DISABLE}A sync of this plan would be refused{DISABLE:#}, because"
-        ));
+        page.line(format_args!("{DISABLE}{refused} would be refused{DISABLE:#}, because"));
         reasons(&mut page, refusals);
     }
     next_steps(&mut page, next);

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::output::text::{Head, PlanView};
 use crate::output::{Terminal, text};
 use crate::phrases::counted;
-use crate::plan::{ActionKind, Digest, Plan};
+use crate::plan::{ActionKind, Digest, Plan, RunCommand};
 
 /// How long a question waits. A later yes is about a plan of the past, and another run may wait for
 /// the lock.
@@ -131,7 +131,8 @@ impl Session {
         terminal: Terminal,
     ) -> String {
         let head = &Head::new(title, &self.config);
-        let view = PlanView { head, plan, digest, refusals: &[], next: &[] };
+        let command = RunCommand::Sync;
+        let view = PlanView { head, plan, digest, command, refusals: &[], next: &[] };
         text::plan(&view, terminal.whole())
     }
 }

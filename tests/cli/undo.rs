@@ -227,6 +227,16 @@ async fn undo_ends_with_the_command_for_what_needs_an_approval() {
 }
 
 #[tokio::test]
+async fn dry_run_of_undo_says_why_it_would_be_refused() {
+    let world = started(the_table()).await;
+    remembering(&world, "").run("sync").exits(0);
+    let limited = program(&world).file(&world, "[limits]\nmax_look = 0\n");
+    let dry = limited.run("undo 1 --dry-run").exits(0);
+    let dry = dry.prints(&["This undo would be refused, because", "limits.max_look is 0"]);
+    assert!(!dry.stdout.contains("What to do next"), "{}", dry.stdout);
+}
+
+#[tokio::test]
 async fn refusal_says_that_its_command_disables_current_members_too() {
     let world = started(the_table()).await;
     for (mode, members) in

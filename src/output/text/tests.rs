@@ -37,7 +37,14 @@ fn plain(plan: &Plan, terminal: Terminal) -> String {
     let next =
         [NextStep::new("To approve it", "matrix-keycloak-sync sync --approve 01234567".to_owned())];
     let digest = plan.digest();
-    let view = PlanView { head: &head, plan, digest: &digest, refusals: &[], next: &next };
+    let view = PlanView {
+        head: &head,
+        plan,
+        digest: &digest,
+        command: RunCommand::Sync,
+        refusals: &[],
+        next: &next,
+    };
     anstream::adapter::strip_str(&super::plan(&view, terminal)).to_string()
 }
 
