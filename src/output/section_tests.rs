@@ -85,6 +85,7 @@ fn text_markdown_and_html_have_every_section() {
         contradictions: _,
         doubtful: _,
         not_rechecked: _,
+        admins_of_mas: _,
     } = &plan;
     let without = forms(&empty(), &[]);
     let with = forms(&plan, &[Refusal::MinMembers { members: 0, min: 1 }]);

@@ -13,7 +13,7 @@ use crate::phrases::counted;
 use crate::plan::{Action, ActionKind, Digest, NextStage, Plan, Refusal, RunCommand};
 
 pub use head::Head;
-pub use outcome::{Stale, members_too, outcome, refused, waiting};
+pub use outcome::{Stale, also_disables, members_too, outcome, refused, waiting};
 
 /// The longest list of accounts for one reason on a terminal, in lines.
 const SHOWN: usize = 10;

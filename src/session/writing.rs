@@ -89,7 +89,10 @@ impl Writing {
             let text =
                 text::refused(&refusals, plan, stale.as_ref(), &command, Terminal::of_stderr());
             tell(global, &text, || {
-                let (reasons, digest) = (joined(&refusals, "; "), &order.digest);
+                let (mut reasons, digest) = (joined(&refusals, "; "), &order.digest);
+                if let Some(members) = text::also_disables(plan) {
+                    reasons = format!("{reasons}; the approval {members}");
+                }
                 error!(%digest, command, "refused, nothing was changed: {reasons}");
             });
             self.refused(order.command, plan, &refusals)?;

@@ -240,12 +240,14 @@ async fn dry_run_of_undo_says_why_it_would_be_refused() {
 async fn refusal_says_that_its_command_disables_current_members_too() {
     let world = started(the_table()).await;
     for (mode, members) in
-        [("deactivate", "1 current member too, for good"), ("lock", "1 current member too")]
+        [("deactivate", "1 current member, for good"), ("lock", "1 current member")]
     {
         let policy = format!("[policy]\ndisable = \"{mode}\"\n[limits]\nmax_activate = 0\n");
         remembering(&world, "").run("sync");
-        let refused = program(&world).file(&world, &policy).run("undo 1").exits(3);
-        refused.tells(&[&format!("(this disables {members})")]);
+        let undo = |line: &str| program(&world).file(&world, &policy).run(line).exits(3);
+        undo("undo 1").tells(&[&format!("\nThe approval also disables {members}.\n")]);
+        let event = undo("--log-format json undo 1").stderr;
+        assert!(event.contains(&format!("; the approval also disables {members}\"")), "{event}");
     }
 }
 

@@ -84,10 +84,22 @@ fn not_done(page: &mut Page, plan: &Plan, outcomes: &[Outcome]) {
 /// too, for good".
 #[must_use]
 pub fn members_too(plan: &Plan) -> Option<String> {
+    spared_members(plan, " too")
+}
+
+/// Returns what an approval does to current members, if one is offered: "also disables 1 current
+/// member, for good".
+#[must_use]
+pub fn also_disables(plan: &Plan) -> Option<String> {
+    let members = spared_members(plan, "").filter(|_| plan.advice_without_approval().is_none());
+    members.map(|members| format!("also disables {members}"))
+}
+
+fn spared_members(plan: &Plan, too: &str) -> Option<String> {
     let spared = plan.spared_members();
     let for_good = if plan.is_for_good(ActionKind::Disable) { ", for good" } else { "" };
     let members = counted(spared, "current member", "current members");
-    (spared > 0).then(|| format!("{members} too{for_good}"))
+    (spared > 0).then(|| format!("{members}{too}{for_good}"))
 }
 
 /// Returns what a run has left for an approval, and the exact command that approves it. Without a
@@ -158,10 +170,10 @@ pub fn refused(
     if let Some(advice) = plan.advice_without_approval() {
         page.line(advice);
     } else {
-        page.line("Check the plan. If it is right, apply exactly this plan with");
-        if let Some(members) = members_too(plan) {
-            page.line(format_args!("(this disables {members})"));
+        if let Some(members) = also_disables(plan) {
+            page.line(format_args!("The approval {members}."));
         }
+        page.line("Check the plan. If it is right, apply exactly this plan with");
         page.verbatim(format_args!("  {command}"));
     }
     page.into_text()
