@@ -107,6 +107,14 @@ pub enum AdminsOfMas {
     Unknown,
 }
 
+impl AdminsOfMas {
+    /// Combines this with another answer: one list that is missing is enough.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        if self == Self::Known { other } else { self }
+    }
+}
+
 /// What would change and why, computed from one complete reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {

@@ -85,13 +85,14 @@ impl Session {
         rechecks_of_members: &mut Rechecks,
         to_disable: &[UserId],
         aim: Aim,
-    ) -> Option<AdminChanges> {
+    ) -> Option<(AdminChanges, AdminsOfMas)> {
         let (rules, of_admins) = (self.config.policy.admins?, reading.of_admins()?);
         self.warn_of_admins_by_policy(&of_admins.facts.members);
         let policy = self.config.policy.of_admins();
         let draft = AdminDraft::new(members, &of_admins.facts, &policy, rules);
         warn_of_synapse_marks(draft.marked_by_synapse());
         let accounts: Vec<_> = draft.to_recheck().collect();
+        let mut known = AdminsOfMas::Known;
         let changes = if accounts.is_empty() && self.config.policy.protect_admins {
             draft.no_changes(None)
         } else {
@@ -102,6 +103,7 @@ impl Session {
             {
                 let admins = admins_among(to_disable, &reading.facts.accounts);
                 if let (Some(named), Aim::Show) = (first_and_more(&admins), aim) {
+                    known = AdminsOfMas::Unknown;
                     warn!("the administrators are unknown: {why}; a run would not disable {named}");
                 }
                 if aim != Aim::Show {
@@ -117,7 +119,7 @@ impl Session {
                  account, or whether that user is in [admins]; explain shows it"
             );
         }
-        Some(changes)
+        Some((changes, known))
     }
 
     /// Returns whether a plan may disable administrators, so that the last ones have to be kept.
@@ -135,7 +137,7 @@ impl Session {
         rechecks: &mut Rechecks,
         to_disable: &[UserId],
         aim: Aim,
-    ) -> Result<Option<AdminChanges>, Failure> {
+    ) -> Result<Option<(AdminChanges, AdminsOfMas)>, Failure> {
         // This copies the reading, which an event in `watch` must not pay for without need.
         if !self.may_disable_admins() || to_disable.is_empty() {
             return Ok(None);
@@ -161,7 +163,12 @@ impl Session {
                 None
             }
         };
-        Ok(Some(draft.no_changes(admins.as_ref())))
+        let known = match (&admins, aim) {
+            (None, Aim::Show) => AdminsOfMas::Unknown,
+            // A run skips the accounts, so that no approval covers them.
+            (None, Aim::Write | Aim::WriteApproved) | (Some(_), _) => AdminsOfMas::Known,
+        };
+        Ok(Some((draft.no_changes(admins.as_ref()), known)))
     }
 
     /// Warns of administrators that MAS's configuration names, as far as they are in none of

@@ -114,7 +114,7 @@ impl Session {
         let draft = Draft::about(&reading.facts, &self.config.policy, scope);
         let accounts: Vec<_> = draft.to_recheck().collect();
         let to_disable = to_disable(&accounts);
-        let (mut rechecks, admins) =
+        let (mut rechecks, of_mas) =
             self.recheck(accounts, self.most_rechecks(aim), reading, aim).await?;
         // Events are about members: an administrator waits for the next complete reading.
         let admin_changes = match scope {
@@ -123,6 +123,8 @@ impl Session {
                 self.no_admin_changes(&draft, reading, &mut rechecks, &to_disable, aim).await?
             }
         };
+        let (admin_changes, known) = admin_changes.unzip();
+        let admins = of_mas.and(known.unwrap_or_default());
         let verdicts = draft.verdicts(&rechecks);
         let decision = Decision { draft, rechecks, verdicts, admins, admin_changes };
         if aim != Aim::Show {
@@ -139,7 +141,8 @@ impl Session {
         accounts: Vec<ToRecheck>,
         reading: &'f Reading,
     ) -> Result<Decision<'f>, Failure> {
-        let (rechecks, admins) = self.recheck(accounts, usize::MAX, reading, Aim::Show).await?;
+        let (rechecks, of_mas) = self.recheck(accounts, usize::MAX, reading, Aim::Show).await?;
+        let admins = of_mas.and(decision.admins);
         let verdicts = decision.draft.verdicts(&rechecks);
         Ok(Decision { rechecks, verdicts, admins, ..decision })
     }
@@ -155,17 +158,18 @@ impl Session {
         let to_disable = to_disable(&accounts);
         let (mut rechecks, of_mas) =
             self.recheck(accounts, self.most_rechecks(aim), reading, aim).await?;
-        let mut admins = None;
+        let mut admin_changes = None;
         if self.may_disable_admins() {
             let nothing = PlanScope::default();
             let draft = Draft::about(&reading.facts, &self.config.policy, Some(&nothing));
-            admins =
+            admin_changes =
                 self.no_admin_changes(&draft, reading, &mut rechecks, &to_disable, aim).await?;
         }
         let mut plan = undo.decide(&rechecks);
         plan.admins_of_mas = of_mas;
-        if let Some(admins) = admins {
+        if let Some((admins, known)) = admin_changes {
             admins.skip_last_ones(&mut plan);
+            plan.admins_of_mas = of_mas.and(known);
         }
         warn_of_doubts(&reading.facts, &plan);
         Ok(plan)

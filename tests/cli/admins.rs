@@ -438,6 +438,28 @@ async fn undo_disables_no_account_if_the_administrators_are_unknown() {
 }
 
 #[tokio::test]
+async fn no_approval_is_offered_that_a_run_would_refuse_while_the_administrators_are_unknown() {
+    let limits = format!("[limits]\nmax_disable = 0\n{UNPROTECTED}{ADMINS}");
+    let limited = |world: &RunningWorld| program_by(world, BY_BOTH, &limits);
+    let world = group().group("/matrix-admins").member("boss").disabled_account("boss");
+    let world = started(world.member("carl").disabled_account("carl")).await;
+    world.keycloak.state().realm("corp").join("boss", "/matrix-admins");
+    unprotected(&world).run("sync").exits(0);
+    limited(&world).run("undo 1 --dry-run").exits(0).prints(&["undo 1 --approve "]);
+    world.mas.admin().faults().on("admin%5D").answer(Fault::Status(500, String::new()));
+    let dry = limited(&world).run("undo 1 --dry-run").exits(0);
+    assert!(!dry.stdout.contains("--approve"), "{}", dry.stdout);
+
+    let world = three_in(group().user("dave").account("dave")).await;
+    world.leave("boss");
+    world.keycloak.state().realm("corp").join("bob", "/matrix-admins");
+    limited(&world).run("plan").exits(0).prints(&["sync --approve "]);
+    world.mas.admin().faults().on("admin%5D").answer(Fault::Status(500, String::new()));
+    let plan = limited(&world).run("plan").exits(4);
+    assert!(!plan.stdout.contains("--approve"), "{}", plan.stdout);
+}
+
+#[tokio::test]
 async fn watch_disables_no_last_administrator_while_mas_cli_does_not_list_them() {
     let world = three().await;
     world.keycloak.state().realm("corp").join("bob", "/matrix-admins");
