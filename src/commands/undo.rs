@@ -23,19 +23,7 @@ pub async fn undo(
 ) -> Result<Exit, Failure> {
     let id = RunId::from_number(args.run);
     if args.dry_run {
-        let session = Session::new(global, surroundings)?;
-        let (state, undone) = of_run(&session, id)?;
-        let reading = session.read().await?;
-        let mut plan = plan_of(&session, &reading, &undone, Aim::Show).await?;
-        if args.yes {
-            plan.include_members();
-        }
-        let refusals = session.config.limits.refuse(&plan);
-        show(&session, &plan, &refusals, state, id)?;
-        let line = format!("undo {id}{}", if args.yes { " --yes" } else { "" });
-        let next = next_steps(global, RunCommand::Undo, &line, &plan, &refusals);
-        print(&text::what_next(&next, Terminal::of_stdout()))?;
-        return Ok(Exit::InStep);
+        return dry_run(global, args, id, &Session::new(global, surroundings)?).await;
     }
     let run = Writing::begin(global, surroundings)?;
     let session = &run.session;
@@ -77,6 +65,27 @@ pub async fn undo(
     let exit = run.finish(&order, global, &plan, SyncFormat::Text).await?;
     run.report_end(None, surroundings.timeouts).await;
     Ok(exit)
+}
+
+/// Shows what the undo would change, and the commands that change it.
+async fn dry_run(
+    global: &Global,
+    args: &UndoArgs,
+    id: RunId,
+    session: &Session,
+) -> Result<Exit, Failure> {
+    let (state, undone) = of_run(session, id)?;
+    let reading = session.read().await?;
+    let mut plan = plan_of(session, &reading, &undone, Aim::Show).await?;
+    if args.yes {
+        plan.include_members();
+    }
+    let refusals = session.config.limits.refuse(&plan);
+    show(session, &plan, &refusals, state, id)?;
+    let line = format!("undo {id}{}", if args.yes { " --yes" } else { "" });
+    let next = next_steps(global, RunCommand::Undo, &line, &plan, &refusals);
+    print(&text::what_next(&next, Terminal::of_stdout()))?;
+    Ok(Exit::InStep)
 }
 
 /// Returns the state file, and what a run did.

@@ -5,7 +5,7 @@ use super::{Terminal, markdown, plan_page, text};
 use crate::model::{AccountState, Localpart, Timestamp, Unnamed};
 use crate::plan::{
     Action, ActionKind, Approval, DisableMode, Kept, KeptReason, MappingSummary, NextStage, Plan,
-    Reason, Refusal, Unverified, WriterKind,
+    Reason, Refusal, RunCommand, Unverified, WriterKind,
 };
 
 fn empty() -> Plan {
@@ -57,7 +57,8 @@ fn forms(plan: &Plan, refusals: &[Refusal]) -> [String; 3] {
         accounts_of: "Synapse".to_owned(),
     };
     let digest = plan.digest();
-    let view = PlanView { head: &head, plan, digest: &digest, refusals, next: &[] };
+    let command = RunCommand::Sync;
+    let view = PlanView { head: &head, plan, digest: &digest, command, refusals, next: &[] };
     let text = anstream::adapter::strip_str(&text::plan(&view, Terminal::WHOLE)).to_string();
     [text, markdown::plan(plan, refusals), plan_page::plan(&view)]
 }

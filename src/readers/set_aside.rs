@@ -49,8 +49,6 @@ impl Readers {
         tally: &Tally,
     ) -> Result<SetAside, ReadError> {
         let of_kind = |ask| accounts.iter().filter(move |account| account.ask == ask);
-        let given_up =
-            |error| ReadError::NoneRechecked { count: accounts.len(), source: Box::new(error) };
         let mut others = of_kind(AskFirst::Both).count();
         let (mut rechecks, mut silences) = (BTreeMap::new(), Silences::default());
         let mut asking = stream::iter(of_kind(AskFirst::Synapse))
@@ -66,26 +64,42 @@ impl Readers {
                     rechecks.insert(account.user_id.clone(), Ok(Evidence::new(detail)));
                 }
                 Err(error) if is_silence(&error) && silences.are_too_many() => {
-                    return Err(given_up(error));
+                    return Err(given_up(accounts, error));
                 }
                 Ok(_) | Err(_) => others += 1,
             }
         }
         drop(asking);
+        let mut set_aside =
+            SetAside { rechecks, leaves_too_many: others > most, first_error: None };
+        if !set_aside.leaves_too_many {
+            self.look_at_those_unknown_to_mas(accounts, &mut set_aside, silences, tally).await?;
+        }
+        Ok(set_aside)
+    }
 
-        let (mut first_error, mut failures) = (None, 0);
-        let mut asking = stream::iter(of_kind(AskFirst::SynapseAlone))
+    /// Asks Synapse about the accounts that MAS does not know, until too many requests fail in a row.
+    async fn look_at_those_unknown_to_mas(
+        &self,
+        accounts: &[ToRecheck],
+        set_aside: &mut SetAside,
+        mut silences: Silences,
+        tally: &Tally,
+    ) -> Result<(), ReadError> {
+        let SetAside { rechecks, first_error, .. } = set_aside;
+        let unknown = || accounts.iter().filter(|account| account.ask == AskFirst::SynapseAlone);
+        let mut failures = 0;
+        let mut asking = stream::iter(unknown())
             .map(|account| async move { (account, self.detail(&account.user_id, None).await) })
             .buffered(AT_A_TIME);
-        while others <= most
-            && failures < MOST_FAILURES
+        while failures < MOST_FAILURES
             && let Some((account, detail)) = asking.next().await
         {
             silences.note(&detail);
             failures = if detail.is_ok() { 0 } else { failures + 1 };
             let recheck = match detail {
                 Err(error) if is_silence(&error) && silences.are_too_many() => {
-                    return Err(given_up(error));
+                    return Err(given_up(accounts, error));
                 }
                 Ok(detail) => Ok(Evidence::new(detail)),
                 Err(error) => {
@@ -97,15 +111,19 @@ impl Readers {
             tally.add(1);
             rechecks.insert(account.user_id.clone(), recheck);
         }
-        drop(asking);
         if failures == MOST_FAILURES {
-            for account in of_kind(AskFirst::SynapseAlone) {
+            for account in unknown() {
                 let why = || Err(format!("not asked, because {failures} requests in a row failed"));
                 rechecks.entry(account.user_id.clone()).or_insert_with(why);
             }
         }
-        Ok(SetAside { rechecks, leaves_too_many: others > most, first_error })
+        Ok(())
     }
+}
+
+/// Returns the error if a server says nothing.
+fn given_up(accounts: &[ToRecheck], error: ReadError) -> ReadError {
+    ReadError::NoneRechecked { count: accounts.len(), source: Box::new(error) }
 }
 
 /// Returns whether Keycloak need not be asked about an account.
