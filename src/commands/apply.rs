@@ -40,16 +40,15 @@ pub async fn apply(
         undoes: None,
     };
     let reading = run.unless_stopped(session.read()).await?;
-    let aim = Aim::write(order.approve);
-    let still_holds = || what_still_holds(session, &reading, saved.actions.clone(), aim);
-    let mut plan = run.unless_stopped(still_holds()).await?;
+    let still_holds = |aim| what_still_holds(session, &reading, saved.actions.clone(), aim);
+    let mut plan = run.unless_stopped(still_holds(Aim::write(order.approve))).await?;
 
     session.show_whole("Saved plan", &plan, &order.digest)?;
     if !run.check(&order, global, &mut plan)?.is_empty() {
         return Ok(Exit::Refused);
     }
     let asking = Asking::unless(args.yes || args.approve.is_some());
-    run.confirmed(asking, &mut plan, async || still_holds().await).await?;
+    run.confirmed(asking, &plan, async || still_holds(Aim::Show).await).await?;
     let exit = run.finish(&order, global, &plan, SyncFormat::Text).await?;
     run.report_end(None, surroundings.timeouts).await;
     Ok(exit)

@@ -101,8 +101,11 @@ async fn carry_out(run: &Writing, global: &Global, args: &SyncArgs) -> Result<Ex
     if args.format == SyncFormat::Json && asking.asks_about(&plan) {
         say(&run.session.whole("Plan", &plan, &order.digest, Terminal::of_stderr()));
     }
-    let again = async || run.session.plan_of(&reading, None, aim).await;
-    run.confirmed(asking, &mut plan, again).await?;
+    let again = async || {
+        let decision = run.session.decide(&reading, None, Aim::Show).await?;
+        Ok(run.session.whole_plan(decision))
+    };
+    run.confirmed(asking, &plan, again).await?;
     drop(reading);
     run.finish(&order, global, &plan, args.format).await
 }

@@ -1,6 +1,8 @@
 //! Reverses what a run changed (`undo RUN`), as a plan that is shown first, and says what cannot be
 //! restored.
 
+use std::collections::BTreeSet;
+
 use crate::cli::{Global, SyncFormat, UndoArgs};
 use crate::environment::Surroundings;
 use crate::exit::Exit;
@@ -38,9 +40,7 @@ pub async fn undo(
     show(session, &plan, &[], state, id)?;
     let asking = Asking::unless(args.yes || args.approve.is_some());
     let includes_members = run.unless_stopped(asking.include_members(&plan)).await?;
-    if includes_members {
-        plan.include_members();
-    }
+    let members = if includes_members { plan.include_members() } else { BTreeSet::new() };
     let order = Order {
         command: RunCommand::Undo,
         line: format!("undo {id}"),
@@ -55,13 +55,11 @@ pub async fn undo(
         plan.include_members();
     }
     let again = async || {
-        let mut newer = plan_of(session, &reading, &undone, aim).await?;
-        if includes_members {
-            newer.include_members();
-        }
+        let mut newer = plan_of(session, &reading, &undone, Aim::Show).await?;
+        newer.include(&members);
         Ok(newer)
     };
-    run.confirmed(asking, &mut plan, again).await?;
+    run.confirmed(asking, &plan, again).await?;
     let exit = run.finish(&order, global, &plan, SyncFormat::Text).await?;
     run.report_end(None, surroundings.timeouts).await;
     Ok(exit)

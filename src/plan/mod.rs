@@ -1,6 +1,7 @@
 //! Defines the plan, a sorted plain value. What is printed is what is applied.
 
 mod action;
+mod admins_of_mas;
 mod digest;
 mod json;
 mod mapping;
@@ -13,13 +14,14 @@ mod unverified;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Localpart, ServerName, SignSeen, Timestamp, Unnamed};
+use crate::model::{Localpart, ServerName, SignSeen, Timestamp, Unnamed, UserId};
 use crate::phrases::counted;
 use serde::Serialize;
 
 pub use action::{
     Action, ActionKind, DisableMode, LockSessions, NewAccount, NotRechecked, Skip, WriterKind,
 };
+pub use admins_of_mas::AdminsOfMas;
 pub use digest::{ApprovedDigest, Digest, PLAN_VERSION};
 pub use json::{PlanDocument, SavedAction, SavedPlan};
 pub use mapping::{MappingDoubt, MappingSummary, Pair, TieCount};
@@ -97,22 +99,6 @@ pub struct NextStage {
     pub first: Option<Timestamp>,
     /// Accounts whose time has come, and that wait because of `limits.max_disable`.
     pub waiting: usize,
-}
-
-/// Whether every administrator of MAS can be recognised.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum AdminsOfMas {
-    #[default]
-    Known,
-    Unknown,
-}
-
-impl AdminsOfMas {
-    /// Combines this with another answer: one list that is missing is enough.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        if self == Self::Known { other } else { self }
-    }
 }
 
 /// What would change and why, computed from one complete reading.
@@ -246,22 +232,34 @@ impl Plan {
         }
     }
 
-    /// Skips what a newer plan of the same kind does not do.
-    pub fn leave_out_what_is_not_in(&mut self, newer: &Self) {
-        let newer: BTreeMap<_, _> =
+    /// Returns whether a newer plan still does everything that this one does, for the same reasons.
+    #[must_use]
+    pub fn still_holds_in(&self, newer: &Self) -> bool {
+        let newer_actions: BTreeMap<_, _> =
             newer.actions.iter().map(|action| ((&action.user_id, action.kind), action)).collect();
-        let moved_on = || Some(Skip::MovedOn("changed since the question was asked".to_owned()));
-        for action in self.actions.iter_mut().filter(|action| action.skipped.is_none()) {
-            action.skipped = newer
-                .get(&(&action.user_id, action.kind))
-                .map_or_else(moved_on, |newer| newer.skipped.clone());
-        }
+        let is_same = |action: &Action| {
+            newer_actions.get(&(&action.user_id, action.kind)).is_some_and(|newer| {
+                (newer.reason, newer.approval, &newer.skipped)
+                    == (action.reason, action.approval, &action.skipped)
+            })
+        };
+        self.admins_of_mas == newer.admins_of_mas && self.to_apply().all(is_same)
     }
 
-    /// Includes disables of current members, for a run with a yes.
-    pub fn include_members(&mut self) {
+    /// Includes disables of current members, for a run with a yes. Returns their accounts.
+    pub fn include_members(&mut self) -> BTreeSet<UserId> {
+        let spared = self.actions.iter().filter(|action| action.skipped == Some(Skip::Member));
+        let members = spared.map(|action| action.user_id.clone()).collect();
+        self.include(&members);
+        members
+    }
+
+    /// Includes the disables of these current members.
+    pub fn include(&mut self, members: &BTreeSet<UserId>) {
         for action in &mut self.actions {
-            action.skipped.take_if(|skip| *skip == Skip::Member);
+            if members.contains(&action.user_id) {
+                action.skipped.take_if(|skip| *skip == Skip::Member);
+            }
         }
     }
 

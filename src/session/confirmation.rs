@@ -1,6 +1,6 @@
 //! Asks an administrator at a terminal before anything is changed.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,8 @@ use crate::output::{Terminal, text};
 use crate::phrases::counted;
 use crate::plan::{ActionKind, Digest, Plan, RunCommand};
 
-/// How long a question waits. A later yes is about a plan of the past, and another run may wait for
-/// the lock.
+/// How long a question waits. Users may have come back since the plan was made, and another run may
+/// wait for the lock.
 const LATEST: Duration = Duration::from_mins(5);
 
 /// After a slower yes, both sides are asked once more: users may have come back since.
@@ -59,7 +59,7 @@ impl Asking {
         let Self::OnTerminal { since } = self else { return Ok(otherwise) };
         // What was typed before is no answer.
         let _ = tcflush(io::stdin(), QueueSelector::IFlush);
-        eprint!("{question} [y/N] ");
+        write_to_terminal(&format!("{question} [y/N] "));
         let mut open = OpenLine(true);
         let answer = answer(typed_line(), LATEST.saturating_sub(since.elapsed())).await?;
         open.0 = answer.is_none();
@@ -93,19 +93,21 @@ impl Asking {
 }
 
 impl Writing {
-    /// Asks whether to carry out a plan. If the answer takes a while, the plan is made `again`, and
-    /// what has changed meanwhile is left out.
+    /// Asks whether to carry out a plan. If the answer takes a while, the plan is made `again`, only to
+    /// be compared: it is carried out if nothing of it has changed.
     pub(crate) async fn confirmed(
         &self,
         asking: Asking,
-        plan: &mut Plan,
+        plan: &Plan,
         again: impl AsyncFnOnce() -> Result<Plan, Failure>,
     ) -> Result<(), Failure> {
         self.unless_stopped(asking.confirm(plan)).await?;
         if asking.asks_about(plan) && asking.is_slow() {
             let mut newer = self.unless_stopped(again()).await?;
             newer.hold_back();
-            plan.leave_out_what_is_not_in(&newer);
+            if !plan.still_holds_in(&newer) {
+                return Err(Failure::PlanChanged);
+            }
         }
         Ok(())
     }
@@ -143,9 +145,14 @@ struct OpenLine(bool);
 impl Drop for OpenLine {
     fn drop(&mut self) {
         if self.0 {
-            eprintln!();
+            write_to_terminal("\n");
         }
     }
+}
+
+/// Writes to the terminal. It may be closed at any time, which a signal tells.
+fn write_to_terminal(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Returns what is typed within this time, or nothing if the terminal has nothing more to give.
@@ -160,18 +167,18 @@ async fn answer(
 
 /// Returns the next line from the terminal; nothing if it is closed, or after Ctrl-D.
 async fn typed_line() -> io::Result<Vec<u8>> {
-    let (tell, told) = oneshot::channel();
+    let (sender, line) = oneshot::channel();
     // Not a thread of the runtime, which would wait at the end of the program for a line that no one
     // types.
     thread::spawn(move || {
         let mut line = vec![0; LONGEST_LINE];
         let count = retry_on_intr(|| read(io::stdin(), &mut line[..]));
-        let _ = tell.send(count.map(|count| {
+        let _ = sender.send(count.map(|count| {
             line.truncate(count);
             line
         }));
     });
-    Ok(told.await.unwrap_or(Ok(Vec::new()))?)
+    Ok(line.await.unwrap_or(Ok(Vec::new()))?)
 }
 
 /// Returns whether a line is a yes. Anything else is a no.

@@ -33,7 +33,10 @@ pub(crate) fn next_step(global: &Global, command: &str, digest: &Digest) -> Next
 
 /// Returns whether a failed command is news: the administrator knows of an answer or a signal.
 fn is_news(failure: &Failure) -> bool {
-    !matches!(failure, Failure::Stopped | Failure::Declined | Failure::Unanswered)
+    !matches!(
+        failure,
+        Failure::Stopped | Failure::Declined | Failure::Unanswered | Failure::PlanChanged
+    )
 }
 
 impl Session {

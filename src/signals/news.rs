@@ -88,6 +88,7 @@ impl News {
             let accounts: Vec<_> = waiting.map(with_reason).collect();
             if !accounts.is_empty() {
                 let digest = plan.digest_after(outcomes);
+                let next = plan.advice_without_approval().map_or(next, NextStep::Advice);
                 questions.push(Question::Waiting { digest, accounts, next });
             }
         }

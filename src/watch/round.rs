@@ -18,7 +18,7 @@ use crate::phrases::counted;
 use crate::plan::{Outcome, Plan};
 use crate::planner::Past;
 use crate::readers::{ReadError, Reading, Refresh};
-use crate::session::{Aim, Session, command_after_refusal, command_to_go_on, next_step};
+use crate::session::{Aim, Session, command_after_refusal, next_step};
 use crate::signals::{Coverage, News};
 use crate::watch::{Due, Window};
 
@@ -283,7 +283,7 @@ impl Watcher<'_> {
             .to_approve()
             .map(|action| format!("{}: {}", action.localpart(), action.waits_because()));
         let reasons = reasons.take(MOST_NAMED).collect();
-        let command = command_to_go_on(self.global, "sync", &digest);
+        let command = command_after_refusal(self.global, "sync", plan, &digest);
         Some(Waiting { digest, count, reasons, command })
     }
 

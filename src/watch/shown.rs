@@ -58,10 +58,7 @@ impl Watcher<'_> {
         self.show_reading(plan);
         self.board.set_decision(Some(PendingDecision {
             actions: plan.to_apply().count(),
-            digest: match plan.advice_without_approval() {
-                Some(_) => String::new(),
-                None => digest.to_string(),
-            },
+            digest: approvable(plan, digest),
             command: command.into(),
             refused_by: refusals.iter().map(Refusal::kind).collect(),
             reasons: refusals.iter().map(|refusal| refusal.to_string().into()).collect(),
@@ -78,7 +75,7 @@ impl Watcher<'_> {
     ) {
         if kind == RunKind::Full {
             self.show_reading(plan);
-            self.board.set_decision(waiting.map(pending));
+            self.board.set_decision(waiting.map(|waiting| pending(waiting, plan)));
         }
         match &self.writing.session.state {
             Some(state) if kind == RunKind::Full || !outcomes.is_empty() => {
@@ -112,10 +109,18 @@ impl Watcher<'_> {
     }
 }
 
-fn pending(waiting: &Waiting) -> PendingDecision {
+/// Returns the digest that approves a plan, or nothing if none is offered.
+fn approvable(plan: &Plan, digest: &Digest) -> String {
+    match plan.advice_without_approval() {
+        Some(_) => String::new(),
+        None => digest.to_string(),
+    }
+}
+
+fn pending(waiting: &Waiting, plan: &Plan) -> PendingDecision {
     PendingDecision {
         actions: waiting.count,
-        digest: waiting.digest.to_string(),
+        digest: approvable(plan, &waiting.digest),
         command: waiting.command.as_str().into(),
         refused_by: Vec::new(),
         reasons: waiting.reasons.iter().map(|reason| ServerText::from(reason.as_str())).collect(),

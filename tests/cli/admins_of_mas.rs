@@ -3,6 +3,7 @@
 use matrix_keycloak_sync::standins::RunningWorld;
 
 use crate::harness::{Program, account, everyone, mas_cli, program, started, the_table};
+use crate::watch::watching::{QUICK, start};
 
 const LIST: &str = "*list-admin-users";
 
@@ -150,6 +151,18 @@ async fn run_that_leaves_accounts_waiting_says_why_it_offers_no_approval() {
     let undo = with_list(&world, LACKS, "").run("undo 1").exits(4);
     let undo = undo.tells(&["1 account was not disabled, because it belongs", UNKNOWN]);
     assert!(!undo.stderr.contains("--approve"), "{}", undo.stderr);
+}
+
+#[tokio::test]
+async fn watch_offers_no_approval_that_could_disable_an_unknown_administrator() {
+    let world = started(the_table().account("stranger")).await;
+    let watching = start(&world, with_list(&world, LACKS, QUICK));
+    watching.has_run("kind=\"full\",result=\"in_step\"", 1).await;
+    let (_, page) = watching.ask("/").await.expect("a page");
+    let (_, json) = watching.ask("/status.json").await.expect("a status");
+    for text in [&watching.log(), &page, &json] {
+        assert!(!text.contains("--approve"), "{text}");
+    }
 }
 
 #[tokio::test]

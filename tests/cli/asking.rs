@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use matrix_keycloak_sync::standins::RunningWorld;
 
-use crate::harness::{Program, account, program, started, the_table};
+use crate::harness::{NO_LIMITS, Program, account, group, program, started, the_table};
 use crate::sections::state_file;
 
 /// The program with a state file. Dave would be disabled, and Bob activated.
@@ -91,25 +91,57 @@ async fn question_ends_with_a_signal_and_the_metrics_are_written() {
 }
 
 #[tokio::test]
-async fn who_joins_while_the_question_is_open_is_left_alone() {
-    let slow = |world: &RunningWorld| {
-        world.join("dave");
+async fn plan_that_changes_while_the_question_is_open_is_not_carried_out() {
+    let slow = |world: &RunningWorld, change: &dyn Fn(&RunningWorld)| {
+        change(world);
         std::thread::sleep(Duration::from_secs(6));
     };
-    let left_out = "skipped disable dave: changed since the question was asked";
+    let end = ["the plan changed while the question was open; nothing was changed"];
     let world = started(the_table()).await;
-    let run = remembering(&world).on_terminal_after(80, "sync", "y\n", || slow(&world)).exits(0);
-    run.prints(&[left_out, "1 activated, 0 disabled, 1 skipped"]);
+    let rejoins = || slow(&world, &|world| world.join("dave"));
+    remembering(&world).on_terminal_after(80, "sync", "y\n", rejoins).exits(1).prints(&end);
     assert_eq!(world.state_of("dave"), account(false, false));
 
     let world = started(the_table()).await;
     let file = world.directory().join("plan.json").display().to_string();
     remembering(&world).run(&format!("plan --out {file}")).exits(0);
-    let apply = remembering(&world);
-    apply
-        .on_terminal_after(80, &format!("apply {file}"), "y\n", || slow(&world))
-        .exits(0)
-        .prints(&["skipped disable dave: "]);
+    let line = format!("apply {file}");
+    let rejoins = || slow(&world, &|world| world.join("dave"));
+    remembering(&world).on_terminal_after(80, &line, "y\n", rejoins).exits(1).prints(&end);
+    assert_eq!(world.state_of("dave"), account(false, false));
+
+    // Only the members who were asked about may be disabled.
+    let world =
+        started(group().members(2, "b").disabled_account("b00000").disabled_account("b00001"))
+            .await;
+    let open = || program(&world).file(&world, &format!("{}{NO_LIMITS}", state_file(&world)));
+    open().run("sync").exits(0);
+    assert!(world.settle().await);
+    world.leave("b00001");
+    let rejoins = || slow(&world, &|world| world.join("b00001"));
+    open().on_terminal_after(80, "undo 1", "y\n", rejoins).exits(1).prints(&end);
+    assert_eq!(["b00000", "b00001"].map(|name| world.state_of(name)), [account(false, false); 2]);
+
+    let world = started(the_table()).await;
+    let nothing = || slow(&world, &|_| ());
+    remembering(&world).on_terminal_after(80, "sync", "y\n", nothing).exits(0);
+    assert_eq!(world.state_of("dave"), account(true, true));
+}
+
+#[tokio::test]
+async fn closed_terminal_ends_the_question_and_the_metrics_are_written() {
+    let world = started(the_table()).await;
+    let figures = world.directory().join("figures.prom");
+    let line = format!("sync --metrics-file {}", figures.display());
+    let (mut sync, mut terminal) = remembering(&world).start_on_terminal(&line);
+    let (mut shown, mut some) = (String::new(), [0; 4096]);
+    while !shown.ends_with("[y/N] ") {
+        let count = terminal.read(&mut some).expect("it waits for an answer");
+        shown += &String::from_utf8_lossy(&some[..count]);
+    }
+    drop(terminal);
+    assert_eq!(sync.wait().expect("a child of ours").code(), Some(1), "{shown}");
+    assert!(figures.exists());
     assert_eq!(world.state_of("dave"), account(false, false));
 }
 

@@ -10,6 +10,7 @@ mod limits;
 mod links;
 mod mapping;
 mod memory;
+mod newer_plan;
 mod own_account;
 mod remembering;
 mod review;
@@ -26,7 +27,8 @@ use crate::model::{
     Question, Sign, SignSeen, Signs,
 };
 use crate::plan::{
-    ActionKind, Approval, DisableMode, KeptReason, Mark, Plan, Reason, Refusal, WriterKind,
+    ActionKind, AdminsOfMas, Approval, DisableMode, KeptReason, Mark, Plan, Reason, Refusal,
+    WriterKind,
 };
 use scene::{
     ACTIVE, DEACTIVATED, DISABLED, ERASED, LOCKED, NO_LOOKS, OPEN, Scene, actions, activate, acts,
