@@ -1,5 +1,6 @@
 //! Reads answers: whole or not at all, and who answered with an error.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
@@ -112,7 +113,7 @@ fn wait_of(value: &str) -> Option<Duration> {
 
 /// Converts an error of the client, without its URL, which our own error already has.
 pub(crate) fn from_reqwest(error: reqwest::Error) -> HttpErrorKind {
-    let error = error.without_url();
+    let error = Arc::new(error.without_url());
     if error.is_timeout() {
         HttpErrorKind::Timeout(error)
     } else if error.is_connect() || error.is_builder() {

@@ -1,5 +1,6 @@
 //! Defines what can go wrong between this program and a server.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -49,17 +50,17 @@ pub struct HttpError {
 }
 
 /// Why a request failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum HttpErrorKind {
     /// No connection: refused, no such host, a certificate that is not trusted.
     #[error("no connection")]
-    Connect(#[source] reqwest::Error),
+    Connect(#[source] Arc<reqwest::Error>),
     /// No progress for too long.
     #[error("no answer in time")]
-    Timeout(#[source] reqwest::Error),
+    Timeout(#[source] Arc<reqwest::Error>),
     /// The answer started and broke off.
     #[error("the answer broke off")]
-    BrokenOff(#[source] reqwest::Error),
+    BrokenOff(#[source] Arc<reqwest::Error>),
     /// An error status, in the server's own format.
     #[error("answered {status}: {detail}")]
     Status {
@@ -127,13 +128,13 @@ pub enum HttpErrorKind {
 }
 
 /// Why an answer could not be decoded. The parser's text may quote the answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{}", printable(&.0.to_string()))]
-pub struct NotExpected(serde_json::Error);
+pub struct NotExpected(Arc<serde_json::Error>);
 
 impl From<serde_json::Error> for HttpErrorKind {
     fn from(error: serde_json::Error) -> Self {
-        Self::Decode(NotExpected(error))
+        Self::Decode(NotExpected(Arc::new(error)))
     }
 }
 
@@ -271,32 +272,10 @@ impl HttpError {
 impl HttpErrorKind {
     fn repeated(&self) -> Self {
         match self {
-            Self::Status { status, detail, missing, retry_after } => Self::Status {
-                status: *status,
-                detail: detail.clone(),
-                missing: *missing,
-                retry_after: *retry_after,
-            },
-            Self::ForeignStatus { server, status, retry_after } => {
-                Self::ForeignStatus { server: *server, status: *status, retry_after: *retry_after }
-            }
-            Self::MissingPage => Self::MissingPage,
-            Self::Redirect { status } => Self::Redirect { status: *status },
-            Self::NoToken { error, description } => {
-                Self::NoToken { error: error.clone(), description: description.clone() }
-            }
-            Self::NoTokenEither { why } => Self::NoTokenEither { why: why.clone() },
-            Self::NotJson { content_type } => Self::NotJson { content_type: content_type.clone() },
-            Self::TooLarge { limit } => Self::TooLarge { limit: *limit },
-            Self::OtherIssuer { issuer } => Self::OtherIssuer { issuer: issuer.clone() },
-            Self::Unprotected { endpoint } => Self::Unprotected { endpoint: endpoint.clone() },
-            Self::ForeignEndpoint { endpoint } => {
-                Self::ForeignEndpoint { endpoint: endpoint.clone() }
-            }
-            Self::Inconsistent(what) => Self::Inconsistent(what.clone()),
             Self::Connect(_) | Self::Timeout(_) | Self::BrokenOff(_) | Self::Decode(_) => {
                 Self::NoTokenEither { why: in_one_line(self) }
             }
+            answered => answered.clone(),
         }
     }
 

@@ -64,7 +64,7 @@ mod tests {
             .send()
             .await
             .expect_err("no listener");
-        failed(HttpErrorKind::Connect(refused))
+        failed(HttpErrorKind::Connect(refused.into()))
     }
 
     fn failed(kind: HttpErrorKind) -> Result<(), ReadError> {
