@@ -2,8 +2,9 @@
 //! accounts of bridges, and accounts that MAS does not know.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 
 use super::second_look::AT_A_TIME;
 use super::silence::{Silences, is_silence};
@@ -51,9 +52,7 @@ impl Readers {
         let of_kind = |ask| accounts.iter().filter(move |account| account.ask == ask);
         let mut others = of_kind(AskFirst::Both).count();
         let (mut rechecks, mut silences) = (BTreeMap::new(), Silences::default());
-        let mut asking = stream::iter(of_kind(AskFirst::Synapse))
-            .map(|account| async move { (account, self.detail(&account.user_id, None).await) })
-            .buffered(AT_A_TIME);
+        let mut asking = pin!(self.details(of_kind(AskFirst::Synapse)));
         while others <= most
             && let Some((account, detail)) = asking.next().await
         {
@@ -69,13 +68,22 @@ impl Readers {
                 Ok(_) | Err(_) => others += 1,
             }
         }
-        drop(asking);
         let mut set_aside =
             SetAside { rechecks, leaves_too_many: others > most, first_error: None };
         if !set_aside.leaves_too_many {
             self.look_at_those_unknown_to_mas(accounts, &mut set_aside, silences, tally).await?;
         }
         Ok(set_aside)
+    }
+
+    /// Asks Synapse about accounts, a few at a time, and returns the answers in the same order.
+    fn details<'a>(
+        &'a self,
+        accounts: impl Iterator<Item = &'a ToRecheck>,
+    ) -> impl Stream<Item = (&'a ToRecheck, Result<AccountDetail, ReadError>)> {
+        stream::iter(accounts)
+            .map(move |account| async move { (account, self.detail(&account.user_id, None).await) })
+            .buffered(AT_A_TIME)
     }
 
     /// Asks Synapse about the accounts that MAS does not know, until too many requests fail in a row.
@@ -89,9 +97,7 @@ impl Readers {
         let SetAside { rechecks, first_error, .. } = set_aside;
         let unknown = || accounts.iter().filter(|account| account.ask == AskFirst::SynapseAlone);
         let mut failures = 0;
-        let mut asking = stream::iter(unknown())
-            .map(|account| async move { (account, self.detail(&account.user_id, None).await) })
-            .buffered(AT_A_TIME);
+        let mut asking = pin!(self.details(unknown()));
         while failures < MOST_FAILURES
             && let Some((account, detail)) = asking.next().await
         {
