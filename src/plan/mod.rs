@@ -308,10 +308,9 @@ impl Plan {
         }
     }
 
-    /// Returns how many actions a run leaves waiting for an approval.
-    #[must_use]
-    pub fn held_back(&self) -> usize {
-        self.actions.iter().filter(|it| it.skipped == Some(Skip::NeedsApproval)).count()
+    /// Returns the actions that a run leaves waiting for an approval.
+    pub fn held_back(&self) -> impl Iterator<Item = &Action> {
+        self.actions.iter().filter(|action| action.skipped == Some(Skip::NeedsApproval))
     }
 
     /// Returns how many accounts of current members are left out until a yes.

@@ -65,7 +65,7 @@ impl Order<'_> {
 
     /// Says what a run has left for an approval, and which command approves it.
     pub(super) fn say_what_waits(&self, global: &Global, plan: &Plan, outcomes: &[Outcome]) {
-        let (waiting, members) = (plan.held_back(), plan.spared_members());
+        let (waiting, members) = (plan.held_back().count(), plan.spared_members());
         if waiting + members == 0 {
             return;
         }

@@ -84,8 +84,7 @@ impl News {
             if !not_done.is_empty() {
                 questions.push(Question::NotDone(not_done));
             }
-            let waiting = plan.actions.iter().filter(|it| it.skipped == Some(Skip::NeedsApproval));
-            let accounts: Vec<_> = waiting.map(with_reason).collect();
+            let accounts: Vec<_> = plan.held_back().map(with_reason).collect();
             if !accounts.is_empty() {
                 let digest = plan.digest_after(outcomes);
                 let next = plan.advice_without_approval().map_or(next, NextStep::Advice);

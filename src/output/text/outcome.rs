@@ -107,7 +107,7 @@ fn spared_members(plan: &Plan, too: &str) -> Option<String> {
 #[must_use]
 pub fn waiting(plan: &Plan, command: Option<&str>, terminal: Terminal) -> String {
     let mut page = Page::new(terminal);
-    let (waiting, members) = (plan.held_back(), plan.spared_members());
+    let (waiting, members) = (plan.held_back().count(), plan.spared_members());
     let mut sentences = Vec::new();
     if waiting > 0 {
         let waits = counted(waiting, "account waits", "accounts wait");

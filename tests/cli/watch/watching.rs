@@ -123,6 +123,15 @@ impl Watching {
         Some((answer.status().as_u16(), answer.text().await.ok()?))
     }
 
+    /// Checks that neither the log nor the status offers a command that approves.
+    pub(crate) async fn offers_no_approval(&self) {
+        let (_, page) = self.ask("/").await.expect("a page");
+        let (_, json) = self.ask("/status.json").await.expect("a status");
+        for text in [&self.log(), &page, &json] {
+            assert!(!text.contains("--approve"), "{text}");
+        }
+    }
+
     /// Waits until it is ready.
     pub(crate) async fn is_ready(&self) {
         let begin = Instant::now();
