@@ -1,6 +1,7 @@
 //! The text of an error together with its causes.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use crate::model::printable;
 
@@ -18,7 +19,7 @@ pub(crate) fn causes(error: &dyn Error) -> Vec<String> {
     while let Some(cause) = next {
         // The HTTP client wraps an error in layers of its own; only the innermost says what
         // happened.
-        let is_http = cause.is::<reqwest::Error>();
+        let is_http = cause.is::<reqwest::Error>() || cause.is::<Arc<reqwest::Error>>();
         let cause = if is_http { root(cause) } else { cause };
         let mut text = cause.to_string();
         // These libraries may quote text from a server or a file.
@@ -36,4 +37,19 @@ pub(crate) fn causes(error: &dyn Error) -> Vec<String> {
 
 fn root<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
     error.source().map_or(error, root)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::HttpErrorKind;
+
+    #[tokio::test]
+    async fn layers_of_the_http_client_are_not_told() {
+        // Port 9 of this machine has no listener.
+        let request = reqwest::Client::new().get("http://127.0.0.1:9/").send();
+        let refused = Arc::new(request.await.expect_err("no listener"));
+        let shared = HttpErrorKind::Connect(refused);
+        assert_eq!(causes(&shared), ["Connection refused (os error 111)"]);
+    }
 }
