@@ -9,7 +9,7 @@
 //! connections or shows a wrong certificate, `mas_cli` is a failing mas-cli, `machine` is what
 //! fails on the machine itself, and `new_account` what happens while `watch` runs.
 //!
-//! Without `FAULT_STEP=1`, only one cell of eight is run, and none that waits for minutes: the whole
+//! Without `FAULT_STEP=1`, only one cell of 24 is run, and none that waits for minutes: the whole
 //! matrix is half of what all tests take.
 //!
 //! The table is printed past the test harness, so that it is shown if the test passes too.
@@ -45,7 +45,7 @@ use verdict::Report;
 /// several kinds of actions waits for a server that hangs, until the writer is given up.
 const LONGEST: Duration = Duration::from_mins(10);
 /// One cell of how many is run, unless the variable `FAULT_STEP` has another number.
-const STEP: usize = 8;
+const STEP: usize = 24;
 /// How many busy cases run at a time; cases that mostly wait run all at once.
 const AT_A_TIME: usize = 16;
 

@@ -40,7 +40,7 @@ const OUTSIDERS: usize = 150;
 const RETURNERS: usize = 50;
 const STAYERS: usize = 10;
 /// Kills for each writer, unless the variable `KILLS` has another number.
-const KILLS: usize = 6;
+const KILLS: usize = 2;
 /// With this many kills, some come while accounts are changed.
 const ENOUGH_FOR_EVERY_PHASE: usize = 10;
 

@@ -23,6 +23,7 @@ use matrix_keycloak_sync::standins::{
 use crate::harness::{
     BY_BOTH, NO_LIMITS, PROGRAM, account, everyone, settings, started, the_table, write,
 };
+use crate::watch::registered::watch_goes_on_after_newest_accounts_that_hang;
 
 fn surroundings(world: &RunningWorld) -> Surroundings {
     let own = ["RUNTIME_DIRECTORY", "XDG_STATE_HOME"]
@@ -54,6 +55,11 @@ async fn assert_ends(fault: Fault, server: &str, faults: fn(&RunningWorld) -> &F
         assert!(text.contains(expected), "{part}: no {expected:?}\n{text}");
     }
     assert_eq!(everyone(&world), before, "{part}");
+}
+
+#[tokio::test]
+async fn newest_accounts_that_hang_stop_nothing_else() {
+    watch_goes_on_after_newest_accounts_that_hang().await;
 }
 
 #[tokio::test]

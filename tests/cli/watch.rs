@@ -4,7 +4,7 @@ mod directory;
 mod limits;
 mod mas_config;
 mod people;
-mod registered;
+pub(crate) mod registered;
 mod roles;
 mod service;
 mod terminal;
