@@ -47,7 +47,8 @@ mod tests {
     #[tokio::test]
     async fn layers_of_the_http_client_are_not_told() {
         // Port 9 of this machine has no listener.
-        let request = reqwest::Client::new().get("http://127.0.0.1:9/").send();
+        let client = reqwest::Client::builder().no_proxy().build().expect("no certificate");
+        let request = client.get("http://127.0.0.1:9/").send();
         let refused = Arc::new(request.await.expect_err("no listener"));
         let shared = HttpErrorKind::Connect(refused);
         assert_eq!(causes(&shared), ["Connection refused (os error 111)"]);

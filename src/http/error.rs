@@ -190,7 +190,9 @@ impl HttpError {
     /// does.
     #[must_use]
     pub fn is_missing_in_mas(&self) -> bool {
-        self.server == Server::Mas && self.kind.any_status() == Some(StatusCode::NOT_FOUND)
+        self.server == Server::Mas
+            && self.purpose == Purpose::Data
+            && self.kind.any_status() == Some(StatusCode::NOT_FOUND)
     }
 
     /// Returns whether another try may help. Every request that is retried is harmless when sent

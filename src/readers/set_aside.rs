@@ -62,7 +62,10 @@ impl Readers {
                     tally.add(1);
                     rechecks.insert(account.user_id.clone(), Ok(Evidence::new(detail)));
                 }
-                Err(error) if is_silence(&error) && silences.are_too_many() => {
+                Err(error)
+                    if silences.fail_too_long()
+                        || is_silence(&error) && silences.are_too_many() =>
+                {
                     return Err(given_up(accounts, error));
                 }
                 Ok(_) | Err(_) => others += 1,

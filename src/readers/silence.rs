@@ -3,6 +3,10 @@
 //! A proxy may hang for a single account, and that account alone is skipped. A server that hangs
 //! altogether is recognised by several silences with no answer in between.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::ReadError;
 use crate::http::{HttpError, HttpErrorKind};
 
@@ -12,18 +16,28 @@ const MOST_IN_A_ROW: usize = 3;
 /// The silences in all after which a server is given up: each takes one of eight places for a
 /// minute.
 const MOST_IN_ALL: usize = 24;
+/// How long all requests may fail. Each is repeated, and the lock is held meanwhile.
+const LONGEST_FAILURE: Duration = Duration::from_mins(5);
 
 /// The silences so far.
 #[derive(Debug, Default)]
 pub(super) struct Silences {
     in_a_row: usize,
     in_all: usize,
+    /// Since when no request has succeeded.
+    failing_since: Option<Instant>,
 }
 
 impl Silences {
     /// Counts how a request ended. Every answer, an error too, ends the row. A request that was not
     /// sent because another got no token ended like that one.
     pub(super) fn note<T>(&mut self, answer: &Result<T, ReadError>) {
+        match answer {
+            Ok(_) => self.failing_since = None,
+            Err(_) => {
+                self.failing_since.get_or_insert_with(Instant::now);
+            }
+        }
         match answer {
             Err(error) if is_silence(error) => {
                 self.in_a_row += 1;
@@ -39,6 +53,11 @@ impl Silences {
     /// Returns whether the server is given up.
     pub(super) fn are_too_many(&self) -> bool {
         self.in_a_row >= MOST_IN_A_ROW || self.in_all >= MOST_IN_ALL
+    }
+
+    /// Returns whether every request has failed for so long that the others would fail too.
+    pub(super) fn fail_too_long(&self) -> bool {
+        self.failing_since.is_some_and(|since| since.elapsed() > LONGEST_FAILURE)
     }
 }
 
@@ -59,11 +78,9 @@ mod tests {
 
     async fn silence() -> Result<(), ReadError> {
         // Port 9 of this machine has no listener.
-        let refused = reqwest::Client::new()
-            .get("http://127.0.0.1:9/")
-            .send()
-            .await
-            .expect_err("no listener");
+        let client = reqwest::Client::builder().no_proxy().build().expect("no certificate");
+        let request = client.get("http://127.0.0.1:9/").send();
+        let refused = request.await.expect_err("no listener");
         failed(HttpErrorKind::Connect(refused.into()))
     }
 
@@ -97,6 +114,27 @@ mod tests {
             }
         }
         None
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn server_is_given_up_if_every_request_fails_for_five_minutes() {
+        let mut silences = Silences::default();
+        let mut note = |answer, later| {
+            silences.note(&answer);
+            (silences.fail_too_long(), tokio::time::advance(Duration::from_secs(later)))
+        };
+        let error = || failed(HttpErrorKind::MissingPage);
+        for (answer, later, is_given_up) in [
+            (error(), 299, false),
+            (error(), 1, false),
+            (Ok(()), 1, false),
+            (error(), 301, false),
+            (error(), 0, true),
+        ] {
+            let (too_long, pause) = note(answer, later);
+            assert_eq!(too_long, is_given_up);
+            pause.await;
+        }
     }
 
     #[tokio::test]

@@ -56,7 +56,7 @@ async fn approval_lifts(world: &RunningWorld, limits: &str, disables: usize) {
 async fn the_share_is_refused_one_above_it_and_the_approval_lifts_it() {
     let start = Instant::now();
     for (active, allowed) in SIZES {
-        let limits = format!("max_disable = 1000\nmax_disable_percent = {}", PERCENT);
+        let limits = format!("max_disable = 1000\nmax_disable_percent = {PERCENT}");
         let world = started(losing(allowed, active)).await;
         limited(&world, &limits).run("sync").exits(0);
         assert_eq!(disabled(&world).await, allowed, "{active} accounts");

@@ -279,7 +279,7 @@ async fn no_account_is_disabled_by_mistake_if_the_newest_ones_cannot_be_read() {
     join_all(cases.map(|(way, fault)| Box::pin(goes_on_after(way, fault)))).await;
 }
 
-/// [`Fault::Hang`] takes two minutes, so this is called where other tests still run beside it.
+/// [`Fault::Hang`] takes two minutes, so this is called where other tests still run.
 pub(crate) async fn watch_goes_on_after_newest_accounts_that_hang() {
     join_all([None, Some(BY_MAS)].map(|way| Box::pin(goes_on_after(way, Fault::Hang)))).await;
 }
