@@ -37,14 +37,18 @@ pub fn status(status: &Status, command: Option<&str>, terminal: Terminal) -> Str
             let _ = writeln!(text, "hint: {hint}");
         }
     }
-    let Some((decision, command)) = status.decision.as_ref().zip(command) else {
-        return wrapped(&text, terminal);
-    };
+    let Some(decision) = &status.decision else { return wrapped(&text, terminal) };
     let waiting = counted(decision.actions, "action waits", "actions wait");
     let _ = writeln!(text, "\n{waiting} for a decision:");
     for reason in decision.why() {
         let _ = writeln!(text, "  - {reason}");
     }
+    let Some(command) = command else {
+        if let Some(advice) = &decision.advice {
+            let _ = writeln!(text, "{advice}");
+        }
+        return wrapped(&text, terminal);
+    };
     text.push_str("Check the plan with `plan`. If it is right, run\n");
     wrapped(&text, terminal) + &format!("  {}\n", printable(command))
 }

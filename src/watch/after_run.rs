@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Backoff;
+use super::to_do::ToDo;
 use crate::metrics::RunKind;
 use crate::model::Timestamp;
 use crate::plan::{Digest, Refusal, RunResult};
@@ -25,12 +26,7 @@ pub(super) enum Ended {
     /// The plan was carried out.
     CarriedOut(CarriedOut),
     /// A limit refused the plan; nothing was changed.
-    Refused {
-        digest: Digest,
-        refusals: Vec<Refusal>,
-        /// The command line that approves it.
-        command: String,
-    },
+    Refused { digest: Digest, refusals: Vec<Refusal>, to_do: ToDo },
     /// An error came before anything was changed.
     Failed(Failed),
 }
@@ -68,8 +64,7 @@ pub(super) struct Waiting {
     pub(super) count: usize,
     /// The first of them, each with why it waits.
     pub(super) reasons: Vec<String>,
-    /// The command line that approves them.
-    pub(super) command: String,
+    pub(super) to_do: ToDo,
 }
 
 /// An error, as it is reported.
@@ -111,9 +106,9 @@ pub(super) enum Effect {
     /// Log a failure.
     LogFailure { line: String, hint: Option<String>, pause: Duration },
     /// Log a refused plan.
-    LogRefusal { digest: Digest, refusals: Vec<Refusal>, command: String },
+    LogRefusal { digest: Digest, refusals: Vec<Refusal>, to_do: ToDo },
     /// Log the actions that wait for an approval.
-    LogWaiting { digest: Digest, count: usize, command: String },
+    LogWaiting { digest: Digest, count: usize, to_do: ToDo },
     /// Run the administrator's command.
     RunHook(HookCall),
 }
@@ -185,7 +180,7 @@ pub(super) struct Standing {
     grace_ends: Option<Timestamp>,
     refusals: Refusals,
     /// The actions that wait for an approval, as they were last reported.
-    waiting: Option<Digest>,
+    waiting: Option<Reported>,
     /// Whether the last run failed: the hook runs only at the first failure.
     failing: bool,
     /// Whether it was reported that no full run has succeeded for too long.
@@ -197,10 +192,13 @@ pub(super) struct Standing {
 }
 
 /// Refused plans.
+/// A plan that was reported, and the advice with it.
+type Reported = (Digest, Option<&'static str>);
+
 #[derive(Debug, Default)]
 struct Refusals {
     /// The plan that waits for an approval.
-    last: Option<Digest>,
+    last: Option<Reported>,
     /// How many plans the hook has not been run for.
     unreported: usize,
     /// When the hook last ran for one.
@@ -244,9 +242,7 @@ impl Standing {
             Ended::CarriedOut(done) => self.carried_out(kind, done),
             // A full run follows, whose plan can be approved.
             Ended::Refused { .. } if kind != RunKind::Full => vec![Effect::FullRun(When::Soon)],
-            Ended::Refused { digest, refusals, command } => {
-                self.refused(digest, refusals, &command)
-            }
+            Ended::Refused { digest, refusals, to_do } => self.refused(digest, refusals, to_do),
             Ended::Failed(failed) => self.failed(failed),
         };
         // A grace period in the past had its run just now; if that failed, its pause applies.
@@ -297,29 +293,35 @@ impl Standing {
 
     /// Reports the actions that wait for an approval, once for each plan.
     fn note_waiting(&mut self, waiting: Option<Waiting>) -> Vec<Effect> {
-        let Some(Waiting { digest, count, reasons, command }) = waiting else {
+        let Some(Waiting { digest, count, reasons, to_do }) = waiting else {
             self.waiting = None;
             return Vec::new();
         };
-        if self.waiting.replace(digest.clone()).as_ref() == Some(&digest) {
+        let reported = (digest.clone(), to_do.advice);
+        if self.waiting.as_ref() == Some(&reported) {
             return Vec::new();
         }
+        self.waiting = Some(reported);
         let call = HookCall::new(signals::Event::NeedsApproval);
-        let call =
-            HookCall { waiting: reasons, plan: Some((digest.clone(), command.clone())), ..call };
-        vec![Effect::LogWaiting { digest, count, command }, Effect::RunHook(call)]
+        let call = HookCall {
+            waiting: reasons,
+            plan: Some((digest.clone(), to_do.command.clone())),
+            ..call
+        };
+        vec![Effect::LogWaiting { digest, count, to_do }, Effect::RunHook(call)]
     }
 
     /// Reports a refused plan. One that changes with each run is reported once an interval.
-    fn refused(&mut self, digest: Digest, refusals: Vec<Refusal>, command: &str) -> Vec<Effect> {
+    fn refused(&mut self, digest: Digest, refusals: Vec<Refusal>, to_do: ToDo) -> Vec<Effect> {
         self.failing = false;
-        let details = format!("refused: {}; to go on: {command}", in_words(&refusals));
+        let details = format!("refused: {}; to go on: {}", in_words(&refusals), to_do.command);
         let mut effects = Vec::new();
-        if self.refusals.last.as_ref() != Some(&digest) {
+        let reported = (digest.clone(), to_do.advice);
+        if self.refusals.last.as_ref() != Some(&reported) {
             effects.push(Effect::LogRefusal {
                 digest: digest.clone(),
                 refusals: refusals.clone(),
-                command: command.to_owned(),
+                to_do: to_do.clone(),
             });
             self.refusals.unreported += 1;
         }
@@ -328,11 +330,11 @@ impl Standing {
         if self.refusals.unreported > 0 && is_time {
             let call = HookCall::new(signals::Event::Refused);
             let count = Some(self.refusals.unreported);
-            let plan = Some((digest.clone(), command.to_owned()));
+            let plan = Some((digest, to_do.command));
             effects.push(Effect::RunHook(HookCall { refusals, plan, count, ..call }));
             (self.refusals.unreported, self.refusals.reported) = (0, Some(Instant::now()));
         }
-        self.refusals.last = Some(digest);
+        self.refusals.last = Some(reported);
         effects
             .extend([Effect::NotReady(NotReady::Refused, details), Effect::FullRun(When::Regular)]);
         effects

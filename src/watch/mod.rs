@@ -10,6 +10,7 @@ mod registrations;
 mod round;
 mod schedule;
 mod shown;
+mod to_do;
 mod watcher;
 mod window;
 

@@ -7,6 +7,7 @@ use reqwest::StatusCode;
 use tracing::{info, warn};
 
 use super::after_run::{CarriedOut, Ended, Reached, Waiting};
+use super::to_do::ToDo;
 use super::watcher::{COMMAND, PAUSE, Watcher};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -15,7 +16,7 @@ use crate::lock::RunLock;
 use crate::metrics::{RunKind, metrics};
 use crate::model::{MasAdmin, Timestamp, Word as _};
 use crate::phrases::counted;
-use crate::plan::{Outcome, Plan};
+use crate::plan::{Digest, Outcome, Plan};
 use crate::planner::Past;
 use crate::readers::{ReadError, Reading, Refresh};
 use crate::session::{Aim, Session, command_after_refusal, next_step};
@@ -204,13 +205,13 @@ impl Watcher<'_> {
                 self.writing.refused(COMMAND, plan, &refusals)?;
             }
             let digest = plan.digest();
-            let command = command_after_refusal(self.global, "sync", plan, &digest);
-            self.show_refusal(kind, plan, &digest, &refusals, &command);
+            let to_do = self.to_do(plan, &digest);
+            self.show_refusal(kind, plan, &digest, &refusals, &to_do);
             if kind == RunKind::Full {
                 let next = next_step(self.global, "sync", &digest);
                 self.news = Some(News::refused(plan, &digest, &refusals, next));
             }
-            return Ok(Ended::Refused { digest, refusals, command });
+            return Ok(Ended::Refused { digest, refusals, to_do });
         }
         let carried_out = self.writing.carry_out(COMMAND, plan, None).await;
         self.stop.writing_ends();
@@ -283,8 +284,13 @@ impl Watcher<'_> {
             .to_approve()
             .map(|action| format!("{}: {}", action.localpart(), action.waits_because()));
         let reasons = reasons.take(MOST_NAMED).collect();
-        let command = command_after_refusal(self.global, "sync", plan, &digest);
-        Some(Waiting { digest, count, reasons, command })
+        let to_do = self.to_do(plan, &digest);
+        Some(Waiting { digest, count, reasons, to_do })
+    }
+
+    fn to_do(&self, plan: &Plan, digest: &Digest) -> ToDo {
+        let command = command_after_refusal(self.global, "sync", plan, digest);
+        ToDo { command, advice: plan.advice_without_approval() }
     }
 
     /// Returns what the room may hear of a run.

@@ -3,6 +3,7 @@
 use tracing::debug;
 
 use super::after_run::{Effect, Waiting};
+use super::to_do::ToDo;
 use super::watcher::Watcher;
 use crate::error_chain::in_one_line;
 use crate::metrics::RunKind;
@@ -49,7 +50,7 @@ impl Watcher<'_> {
         plan: &Plan,
         digest: &Digest,
         refusals: &[Refusal],
-        command: &str,
+        to_do: &ToDo,
     ) {
         // A full run follows on one about a few.
         if kind != RunKind::Full {
@@ -58,8 +59,9 @@ impl Watcher<'_> {
         self.show_reading(plan);
         self.board.set_decision(Some(PendingDecision {
             actions: plan.to_apply().count(),
-            digest: approvable(plan, digest),
-            command: command.into(),
+            digest: approvable(to_do, digest),
+            command: to_do.command.as_str().into(),
+            advice: to_do.advice.map(ServerText::from),
             refused_by: refusals.iter().map(Refusal::kind).collect(),
             reasons: refusals.iter().map(|refusal| refusal.to_string().into()).collect(),
         }));
@@ -75,7 +77,7 @@ impl Watcher<'_> {
     ) {
         if kind == RunKind::Full {
             self.show_reading(plan);
-            self.board.set_decision(waiting.map(|waiting| pending(waiting, plan)));
+            self.board.set_decision(waiting.map(pending));
         }
         match &self.writing.session.state {
             Some(state) if kind == RunKind::Full || !outcomes.is_empty() => {
@@ -110,18 +112,19 @@ impl Watcher<'_> {
 }
 
 /// Returns the digest that approves a plan, or nothing if none is offered.
-fn approvable(plan: &Plan, digest: &Digest) -> String {
-    match plan.advice_without_approval() {
+fn approvable(to_do: &ToDo, digest: &Digest) -> String {
+    match to_do.advice {
         Some(_) => String::new(),
         None => digest.to_string(),
     }
 }
 
-fn pending(waiting: &Waiting, plan: &Plan) -> PendingDecision {
+fn pending(waiting: &Waiting) -> PendingDecision {
     PendingDecision {
         actions: waiting.count,
-        digest: approvable(plan, &waiting.digest),
-        command: waiting.command.as_str().into(),
+        digest: approvable(&waiting.to_do, &waiting.digest),
+        command: waiting.to_do.command.as_str().into(),
+        advice: waiting.to_do.advice.map(ServerText::from),
         refused_by: Vec::new(),
         reasons: waiting.reasons.iter().map(|reason| ServerText::from(reason.as_str())).collect(),
     }

@@ -236,18 +236,15 @@ impl<'g> Watcher<'g> {
             Effect::LogFailure { line, hint, pause } => {
                 error!(hint, "the run failed: {line}; next try in {}", in_seconds(pause));
             }
-            Effect::LogRefusal { digest, refusals, command } => error!(
+            Effect::LogRefusal { digest, refusals, to_do } => error!(
                 %digest,
-                "refused, nothing was changed: {}; check it with `plan`, and if it is right: {} (SIGHUP then starts a \
-                 full run at once)",
-                in_words(&refusals),
-                command
+                "refused, nothing was changed: {}; {to_do} (SIGHUP then starts a full run at once)",
+                in_words(&refusals)
             ),
-            Effect::LogWaiting { digest, count, command } => warn!(
+            Effect::LogWaiting { digest, count, to_do } => warn!(
                 %digest,
-                "{} for an approval; check the plan with `plan`, and if it is right: {}",
-                counted(count, "account waits", "accounts wait"),
-                command
+                "{} for an approval; {to_do}",
+                counted(count, "account waits", "accounts wait")
             ),
             Effect::RunHook(call) => self.run_hook(call, kind),
         }

@@ -158,7 +158,11 @@ async fn watch_offers_no_approval_that_could_disable_an_unknown_administrator() 
     let world = started(the_table().account("stranger")).await;
     let watching = start(&world, with_list(&world, LACKS, QUICK));
     watching.has_run("kind=\"full\",result=\"in_step\"", 1).await;
-    watching.offers_no_approval().await;
+    watching.offers_no_approval("an approval could disable one of them.").await;
+    let config = world.directory().join("config.toml").display().to_string();
+    let status = program(&world).env("MATRIX_KEYCLOAK_SYNC_CONFIG", &config).run("status");
+    let told = ["1 action waits for a decision:", "- stranger: ", "The administrators of MAS are"];
+    status.prints(&told);
 }
 
 #[tokio::test]

@@ -223,6 +223,7 @@ mod tests {
             actions: 1,
             digest: "sha256:00".to_owned(),
             command: "matrix-keycloak-sync sync --approve 00".into(),
+            advice: None,
             refused_by: Vec::new(),
             reasons: vec!["dave: no Keycloak user was ever seen to own it".into()],
         }

@@ -139,8 +139,11 @@ pub struct PendingDecision {
     /// How many actions wait.
     pub actions: usize,
     pub digest: String,
-    /// The command line that approves it where `watch` runs.
+    /// The command line that approves it where `watch` runs, or shows it if there is advice.
     pub command: ServerText,
+    /// What to do first, if no approval is offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<ServerText>,
     /// The limits that refuse it, in one word each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused_by: Vec<RefusalKind>,

@@ -37,6 +37,7 @@ struct ShownDecision {
     count: String,
     reasons: Vec<String>,
     command: String,
+    advice: Option<String>,
 }
 
 /// The changes of one run, one for each column.
@@ -74,6 +75,7 @@ pub(in crate::signals) fn page(
         count: counted(decision.actions, "action waits", "actions wait"),
         reasons: decision.why(),
         command: decision.command.to_string(),
+        advice: decision.advice.as_ref().map(ToString::to_string),
     });
     let failure = status
         .failure

@@ -23,13 +23,21 @@ fn done(reached: Reached) -> Ended {
 
 fn refused(version: u32) -> Ended {
     let refusals = vec![Refusal::MaxDisable { planned: 26, before: 0, max: 25 }];
-    Ended::Refused { digest: digest(version), refusals, command: "sync".to_owned() }
+    Ended::Refused { digest: digest(version), refusals, to_do: to_do(None) }
 }
 
 fn waits(version: u32) -> Ended {
-    let (digest, reasons, command) = (digest(version), vec!["dave".to_owned()], "sync".to_owned());
-    let waiting = Some(Waiting { digest, count: 1, reasons, command });
+    waits_with(version, None)
+}
+
+fn waits_with(version: u32, advice: Option<&'static str>) -> Ended {
+    let (digest, reasons) = (digest(version), vec!["dave".to_owned()]);
+    let waiting = Some(Waiting { digest, count: 1, reasons, to_do: to_do(advice) });
     Ended::CarriedOut(CarriedOut { reached: Reached::InStep, waiting, grace_ends: None })
+}
+
+fn to_do(advice: Option<&'static str>) -> ToDo {
+    ToDo { command: "sync".to_owned(), advice }
 }
 
 fn grace(until: Timestamp) -> Ended {
@@ -212,6 +220,8 @@ async fn actions_that_wait_are_reported_once_for_each_plan() {
         (NOW, PEOPLE, waits(2), ""),
         (NOW, FULL, waits(2), &reported),
         (NOW, FULL, done(Reached::InStep), IN_STEP),
+        (NOW, FULL, waits(2), &reported),
+        (NOW, FULL, waits_with(2, Some("the administrators are unknown")), &reported),
         (NOW, FULL, waits(2), &reported),
     ])
     .await;

@@ -68,7 +68,7 @@ async fn without_a_plan_to_approve_no_command_approves() {
     let watching = start(&world, by_mas_cli(&world, &sections));
     assert_eq!(watching.is_not_ready().await, "not ready: a plan was refused\n");
     watching.has_run("kind=\"full\",result=\"refused\"", 1).await;
-    watching.offers_no_approval().await;
+    watching.offers_no_approval("There is no plan to approve yet.").await;
 }
 
 #[tokio::test]

@@ -123,12 +123,13 @@ impl Watching {
         Some((answer.status().as_u16(), answer.text().await.ok()?))
     }
 
-    /// Checks that neither the log nor the status offers a command that approves.
-    pub(crate) async fn offers_no_approval(&self) {
+    /// Checks that log, page and status give this advice instead of a command that approves.
+    pub(crate) async fn offers_no_approval(&self, advice: &str) {
         let (_, page) = self.ask("/").await.expect("a page");
         let (_, json) = self.ask("/status.json").await.expect("a status");
         for text in [&self.log(), &page, &json] {
-            assert!(!text.contains("--approve"), "{text}");
+            assert!(text.contains(advice), "{text}");
+            assert!(!text.contains("--approve") && !text.contains("it is right:"), "{text}");
         }
     }
 
