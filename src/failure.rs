@@ -10,7 +10,7 @@ use crate::error_chain::{causes, in_one_line};
 use crate::exit::Exit;
 use crate::lock::LockError;
 use crate::model::{ServerText, UserId, Word as _, printable};
-use crate::plan::{DisableMode, PLAN_VERSION};
+use crate::plan::{DisableMode, PLAN_VERSION, PlanChange};
 use crate::readers::ReadError;
 use crate::state::{RunId, StateError};
 use crate::writers::WriterError;
@@ -85,8 +85,8 @@ pub enum Failure {
     #[error("no answer within five minutes; nothing was changed")]
     Unanswered,
     /// Someone has joined or left, for example, after the plan was shown.
-    #[error("the plan changed while the question was open; nothing was changed")]
-    PlanChanged,
+    #[error("the plan changed while the question was open ({0}); nothing was changed")]
+    PlanChanged(PlanChange),
     /// Synapse does not show the locks of MAS, so members would stay locked out.
     #[error(
         "policy.disable = \"lock\": {unseen}, and without [writer.mas_api] MAS's own state is unknown"
@@ -220,7 +220,7 @@ impl Failure {
             Self::NoPlace { .. } => Some("Set `state_file` to a path that this user can write.".to_owned()),
             Self::NoRun(_) => Some("Run `history` to list the runs.".to_owned()),
             Self::Unanswered => Some("Run again.".to_owned()),
-            Self::PlanChanged => Some("Run again, and check the new plan.".to_owned()),
+            Self::PlanChanged(_) => Some("Run again, and check the new plan.".to_owned()),
             Self::NoListener => Some("Set `watch.listen` to an address, such as 127.0.0.1:9464.".to_owned()),
             Self::NoWatch { .. } | Self::NoStatus { .. } => {
                 Some("Check that `watch` runs, with the same configuration.".to_owned())

@@ -42,13 +42,14 @@ pub async fn apply(
     let reading = run.unless_stopped(session.read()).await?;
     let still_holds = |aim| what_still_holds(session, &reading, saved.actions.clone(), aim);
     let mut plan = run.unless_stopped(still_holds(Aim::write(order.approve))).await?;
+    warn_of_doubts(&reading.facts, &plan);
 
     session.show_whole("Saved plan", &plan, &order.digest)?;
     if !run.check(&order, global, &mut plan)?.is_empty() {
         return Ok(Exit::Refused);
     }
     let asking = Asking::unless(args.yes || args.approve.is_some());
-    run.confirmed(asking, &plan, async || still_holds(Aim::Show).await).await?;
+    run.confirmed(asking, &plan, async || still_holds(Aim::Compare).await).await?;
     let exit = run.finish(&order, global, &plan, SyncFormat::Text).await?;
     run.report_end(None, surroundings.timeouts).await;
     Ok(exit)
@@ -170,7 +171,6 @@ async fn what_still_holds(
     let why = || Some(Skip::MovedOn("limits.max_disable has no room for it now".to_owned()));
     plan.actions.extend(waiting.into_iter().map(|action| Action { skipped: why(), ..action }));
     plan.actions.sort_by(|one, other| one.user_id.cmp(&other.user_id));
-    warn_of_doubts(&reading.facts, &plan);
     Ok(plan)
 }
 

@@ -102,7 +102,7 @@ async fn carry_out(run: &Writing, global: &Global, args: &SyncArgs) -> Result<Ex
         say(&run.session.whole("Plan", &plan, &order.digest, Terminal::of_stderr()));
     }
     let again = async || {
-        let decision = run.session.decide(&reading, None, Aim::Show).await?;
+        let decision = run.session.decide(&reading, None, Aim::Compare).await?;
         Ok(run.session.whole_plan(decision))
     };
     run.confirmed(asking, &plan, again).await?;

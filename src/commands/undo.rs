@@ -55,7 +55,7 @@ pub async fn undo(
         plan.include_members();
     }
     let again = async || {
-        let mut newer = plan_of(session, &reading, &undone, Aim::Show).await?;
+        let mut newer = plan_of(session, &reading, &undone, Aim::Compare).await?;
         newer.include(&members);
         Ok(newer)
     };

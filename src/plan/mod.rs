@@ -2,6 +2,7 @@
 
 mod action;
 mod admins_of_mas;
+mod change;
 mod digest;
 mod json;
 mod mapping;
@@ -22,6 +23,7 @@ pub use action::{
     Action, ActionKind, DisableMode, LockSessions, NewAccount, NotRechecked, Skip, WriterKind,
 };
 pub use admins_of_mas::AdminsOfMas;
+pub use change::{NoLonger, PlanChange};
 pub use digest::{ApprovedDigest, Digest, PLAN_VERSION};
 pub use json::{PlanDocument, SavedAction, SavedPlan};
 pub use mapping::{MappingDoubt, MappingSummary, Pair, TieCount};
@@ -230,20 +232,6 @@ impl Plan {
                 action.skipped = Some(Skip::NeedsApproval);
             }
         }
-    }
-
-    /// Returns whether a newer plan still does everything that this one does, for the same reasons.
-    #[must_use]
-    pub fn still_holds_in(&self, newer: &Self) -> bool {
-        let newer_actions: BTreeMap<_, _> =
-            newer.actions.iter().map(|action| ((&action.user_id, action.kind), action)).collect();
-        let is_same = |action: &Action| {
-            newer_actions.get(&(&action.user_id, action.kind)).is_some_and(|newer| {
-                (newer.reason, newer.approval, &newer.skipped)
-                    == (action.reason, action.approval, &action.skipped)
-            })
-        };
-        self.admins_of_mas == newer.admins_of_mas && self.to_apply().all(is_same)
     }
 
     /// Includes disables of current members, for a run with a yes. Returns their accounts.

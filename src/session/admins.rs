@@ -34,7 +34,6 @@ impl Session {
             (Ok(Some(config)), _) => rechecks.mark_admins(&config.admin_users),
             // A warning of the reading says so.
             (Ok(None), _) => {}
-            (Err(error), Aim::Write | Aim::WriteApproved) => return Err(error.into()),
             // With this configuration mas-cli would list those of a default database (trap 21).
             (Err(error), Aim::Show) => {
                 warn!(
@@ -43,6 +42,7 @@ impl Session {
                 );
                 return Ok(AdminsOfMas::Unknown);
             }
+            (Err(error), _) => return Err(error.into()),
         }
         // The Admin API marks them in every row.
         if self.mas.is_some() {
@@ -155,7 +155,7 @@ impl Session {
                 warn!("the administrators are unknown: {why}; a run would disable no account");
                 None
             }
-            (Err(error), Aim::Write | Aim::WriteApproved) => {
+            (Err(error), _) => {
                 let why = format!("the administrators are unknown: {}", in_one_line(&error));
                 if !rechecks.fail(to_disable, &why) {
                     return Err(error);
@@ -166,7 +166,7 @@ impl Session {
         let known = match (&admins, aim) {
             (None, Aim::Show) => AdminsOfMas::Unknown,
             // A run skips the accounts, so that no approval covers them.
-            (None, Aim::Write | Aim::WriteApproved) | (Some(_), _) => AdminsOfMas::Known,
+            _ => AdminsOfMas::Known,
         };
         Ok(Some((draft.no_changes(admins.as_ref()), known)))
     }
@@ -325,7 +325,14 @@ async fn mark_listed(
             );
             Ok(AdminsOfMas::Unknown)
         }
-        (Err(error), Aim::Write | Aim::WriteApproved) => {
+        (Err(error), Aim::Show) => {
+            warn!(
+                "administrators made in MAS are unknown: {}; a sync would disable no account",
+                in_one_line(&error)
+            );
+            Ok(AdminsOfMas::Unknown)
+        }
+        (Err(error), _) => {
             let why =
                 format!("the administrators made in MAS are unknown: {}", in_one_line(&error));
             if rechecks.fail(to_disable, &why) {
@@ -333,13 +340,6 @@ async fn mark_listed(
             } else {
                 Err(Failure::UnknownAdmins(error))
             }
-        }
-        (Err(error), Aim::Show) => {
-            warn!(
-                "administrators made in MAS are unknown: {}; a sync would disable no account",
-                in_one_line(&error)
-            );
-            Ok(AdminsOfMas::Unknown)
         }
     }
 }

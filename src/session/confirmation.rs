@@ -1,6 +1,6 @@
 //! Asks an administrator at a terminal before anything is changed.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use rustix::termios::{QueueSelector, tcflush};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::{Session, Writing, print};
+use super::{Session, Writing, print, say};
 use crate::failure::Failure;
 use crate::output::text::{Head, PlanView};
 use crate::output::{Terminal, text};
@@ -59,7 +59,7 @@ impl Asking {
         let Self::OnTerminal { since } = self else { return Ok(otherwise) };
         // What was typed before is no answer.
         let _ = tcflush(io::stdin(), QueueSelector::IFlush);
-        write_to_terminal(&format!("{question} [y/N] "));
+        say(&format!("{question} [y/N] "));
         let mut open = OpenLine(true);
         let answer = answer(typed_line(), LATEST.saturating_sub(since.elapsed())).await?;
         open.0 = answer.is_none();
@@ -94,7 +94,7 @@ impl Asking {
 
 impl Writing {
     /// Asks whether to carry out a plan. If the answer takes a while, the plan is made `again`, only to
-    /// be compared: it is carried out if nothing of it has changed.
+    /// be compared: it is carried out if all of it still fits.
     pub(crate) async fn confirmed(
         &self,
         asking: Asking,
@@ -105,8 +105,8 @@ impl Writing {
         if asking.asks_about(plan) && asking.is_slow() {
             let mut newer = self.unless_stopped(again()).await?;
             newer.hold_back();
-            if !plan.still_holds_in(&newer) {
-                return Err(Failure::PlanChanged);
+            if let Some(change) = plan.change_in(&newer) {
+                return Err(Failure::PlanChanged(change));
             }
         }
         Ok(())
@@ -145,14 +145,9 @@ struct OpenLine(bool);
 impl Drop for OpenLine {
     fn drop(&mut self) {
         if self.0 {
-            write_to_terminal("\n");
+            say("\n");
         }
     }
-}
-
-/// Writes to the terminal. It may be closed at any time, which a signal tells.
-fn write_to_terminal(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Returns what is typed within this time, or nothing if the terminal has nothing more to give.

@@ -35,7 +35,7 @@ pub(crate) fn next_step(global: &Global, command: &str, digest: &Digest) -> Next
 fn is_news(failure: &Failure) -> bool {
     !matches!(
         failure,
-        Failure::Stopped | Failure::Declined | Failure::Unanswered | Failure::PlanChanged
+        Failure::Stopped | Failure::Declined | Failure::Unanswered | Failure::PlanChanged(_)
     )
 }
 

@@ -21,6 +21,9 @@ pub(crate) enum Aim {
     Write,
     /// To be carried out with an approval, which lifts the limits.
     WriteApproved,
+    /// To be compared with a plan to [`Self::Write`] that was confirmed: the state file records
+    /// nothing.
+    Compare,
 }
 
 impl Aim {
@@ -127,7 +130,7 @@ impl Session {
         let admins = of_mas.and(known.unwrap_or_default());
         let verdicts = draft.verdicts(&rechecks);
         let decision = Decision { draft, rechecks, verdicts, admins, admin_changes };
-        if aim != Aim::Show {
+        if matches!(aim, Aim::Write | Aim::WriteApproved) {
             self.record(&decision, &reading.facts)?;
         }
         Ok(decision)
@@ -171,13 +174,15 @@ impl Session {
             admins.skip_last_ones(&mut plan);
             plan.admins_of_mas = of_mas.and(known);
         }
-        warn_of_doubts(&reading.facts, &plan);
+        if aim != Aim::Compare {
+            warn_of_doubts(&reading.facts, &plan);
+        }
         Ok(plan)
     }
 
     pub(super) fn most_rechecks(&self, aim: Aim) -> usize {
         match aim {
-            Aim::Show | Aim::Write => self.config.limits.max_look,
+            Aim::Show | Aim::Write | Aim::Compare => self.config.limits.max_look,
             Aim::WriteApproved => usize::MAX,
         }
     }

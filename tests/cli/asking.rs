@@ -96,10 +96,13 @@ async fn plan_that_changes_while_the_question_is_open_is_not_carried_out() {
         change(world);
         std::thread::sleep(Duration::from_secs(6));
     };
-    let end = ["the plan changed while the question was open; nothing was changed"];
+    let end = |name: &str| format!("the plan changed while the question was open (disable {name}:");
     let world = started(the_table()).await;
     let rejoins = || slow(&world, &|world| world.join("dave"));
-    remembering(&world).on_terminal_after(80, "sync", "y\n", rejoins).exits(1).prints(&end);
+    remembering(&world)
+        .on_terminal_after(80, "sync", "y\n", rejoins)
+        .exits(1)
+        .prints(&[&end("dave")]);
     assert_eq!(world.state_of("dave"), account(false, false));
 
     let world = started(the_table()).await;
@@ -107,7 +110,10 @@ async fn plan_that_changes_while_the_question_is_open_is_not_carried_out() {
     remembering(&world).run(&format!("plan --out {file}")).exits(0);
     let line = format!("apply {file}");
     let rejoins = || slow(&world, &|world| world.join("dave"));
-    remembering(&world).on_terminal_after(80, &line, "y\n", rejoins).exits(1).prints(&end);
+    remembering(&world)
+        .on_terminal_after(80, &line, "y\n", rejoins)
+        .exits(1)
+        .prints(&[&end("dave")]);
     assert_eq!(world.state_of("dave"), account(false, false));
 
     // Only the members who were asked about may be disabled.
@@ -119,7 +125,7 @@ async fn plan_that_changes_while_the_question_is_open_is_not_carried_out() {
     assert!(world.settle().await);
     world.leave("b00001");
     let rejoins = || slow(&world, &|world| world.join("b00001"));
-    open().on_terminal_after(80, "undo 1", "y\n", rejoins).exits(1).prints(&end);
+    open().on_terminal_after(80, "undo 1", "y\n", rejoins).exits(1).prints(&[&end("b00001")]);
     assert_eq!(["b00000", "b00001"].map(|name| world.state_of(name)), [account(false, false); 2]);
 
     let world = started(the_table()).await;

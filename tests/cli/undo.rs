@@ -192,7 +192,7 @@ async fn dry_run_of_undo_ends_with_the_commands_that_go_on() {
 
     let world = activated(EVERY_WAY[0]).await;
     let only_a_member = by(&world, EVERY_WAY[0]).run("undo 1 --dry-run").exits(0);
-    only_a_member.prints(&["To disable 1 current member too, for good:"]);
+    only_a_member.prints(&["To disable 1 current member, for good:"]);
 }
 
 /// Bob is a member, and a new user by his name is in the place of the one that run 1 saw.

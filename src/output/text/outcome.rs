@@ -80,11 +80,12 @@ fn not_done(page: &mut Page, plan: &Plan, outcomes: &[Outcome]) {
     }
 }
 
-/// Returns the current members whose accounts an approval would disable too: "1 current member
-/// too, for good".
+/// Returns the current members whose accounts an approval would disable: "1 current member too, for
+/// good", or without "too" if there is nothing else to do.
 #[must_use]
 pub fn members_too(plan: &Plan) -> Option<String> {
-    spared_members(plan, " too")
+    let others = plan.to_apply().chain(plan.to_approve()).next();
+    spared_members(plan, if others.is_some() { " too" } else { "" })
 }
 
 /// Returns what an approval does to current members, if one is offered: "also disables 1 current
