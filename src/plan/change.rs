@@ -21,7 +21,7 @@ pub enum PlanChange {
 /// Why a change no longer fits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoLonger {
-    /// The evidence is different.
+    /// The newer plan does not have it.
     Planned,
     /// The plan has it for another reason.
     ForThisReason,

@@ -318,7 +318,7 @@ impl Plan {
             Some("Check the group and the limits; if they are right, raise the limit in [limits].")
         } else if self.may_disable_unknown_admins() {
             Some(
-                "The administrators of MAS are unknown, and an approval could disable one of them. The log says why.",
+                "The administrators of MAS are unknown, and an approval could disable one of them. A warning says why.",
             )
         } else {
             None

@@ -50,14 +50,12 @@ impl Silences {
         }
     }
 
-    /// Returns whether the server is given up.
+    /// Returns whether the server is given up: it is silent, or every request has failed for so long
+    /// that the others would fail too.
     pub(super) fn are_too_many(&self) -> bool {
-        self.in_a_row >= MOST_IN_A_ROW || self.in_all >= MOST_IN_ALL
-    }
-
-    /// Returns whether every request has failed for so long that the others would fail too.
-    pub(super) fn fail_too_long(&self) -> bool {
-        self.failing_since.is_some_and(|since| since.elapsed() > LONGEST_FAILURE)
+        self.in_a_row >= MOST_IN_A_ROW
+            || self.in_all >= MOST_IN_ALL
+            || self.failing_since.is_some_and(|since| since.elapsed() > LONGEST_FAILURE)
     }
 }
 
@@ -121,7 +119,7 @@ mod tests {
         let mut silences = Silences::default();
         let mut note = |answer, later| {
             silences.note(&answer);
-            (silences.fail_too_long(), tokio::time::advance(Duration::from_secs(later)))
+            (silences.are_too_many(), tokio::time::advance(Duration::from_secs(later)))
         };
         let error = || failed(HttpErrorKind::MissingPage);
         for (answer, later, is_given_up) in [

@@ -69,16 +69,6 @@ pub enum NextStep {
     Advice(&'static str),
 }
 
-impl NextStep {
-    /// Returns what makes the same question a new one: an approval that was not offered before.
-    fn key(&self) -> &'static str {
-        match self {
-            Self::Approve { .. } => "",
-            Self::Advice(_) => " without an approval",
-        }
-    }
-}
-
 impl News {
     /// Returns what a plan that was carried out has to report.
     #[must_use]
@@ -154,8 +144,8 @@ impl Question {
     #[must_use]
     pub fn key(&self) -> String {
         match self {
-            Self::Refused { digest, next, .. } => format!("refused {digest}{}", next.key()),
-            Self::Waiting { digest, next, .. } => format!("waiting {digest}{}", next.key()),
+            Self::Refused { digest, .. } => format!("refused {digest}"),
+            Self::Waiting { digest, .. } => format!("waiting {digest}"),
             Self::NotDone(groups) => format!("not_done {}", hash(&format!("{groups:?}"))),
             Self::Failed { .. } => "failed".to_owned(),
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Backoff;
-use super::to_do::ToDo;
+use super::to_do::{Reported, ToDo};
 use crate::metrics::RunKind;
 use crate::model::Timestamp;
 use crate::plan::{Digest, Refusal, RunResult};
@@ -192,9 +192,6 @@ pub(super) struct Standing {
 }
 
 /// Refused plans.
-/// A plan that was reported, and the advice with it.
-type Reported = (Digest, Option<&'static str>);
-
 #[derive(Debug, Default)]
 struct Refusals {
     /// The plan that waits for an approval.
@@ -291,40 +288,43 @@ impl Standing {
         effects
     }
 
-    /// Reports the actions that wait for an approval, once for each plan.
+    /// Reports the actions that wait for an approval, once for each plan. The log has them once more
+    /// if an approval is offered now.
     fn note_waiting(&mut self, waiting: Option<Waiting>) -> Vec<Effect> {
         let Some(Waiting { digest, count, reasons, to_do }) = waiting else {
             self.waiting = None;
             return Vec::new();
         };
-        let reported = (digest.clone(), to_do.advice);
-        if self.waiting.as_ref() == Some(&reported) {
-            return Vec::new();
+        let before =
+            self.waiting.replace(Reported { digest: digest.clone(), advice: to_do.advice });
+        let mut effects = Vec::new();
+        if before.as_ref().is_none_or(|before| before.digest != digest) {
+            let plan = Some((digest.clone(), to_do.command.clone()));
+            let call = HookCall::new(signals::Event::NeedsApproval);
+            effects.push(Effect::RunHook(HookCall { waiting: reasons, plan, ..call }));
         }
-        self.waiting = Some(reported);
-        let call = HookCall::new(signals::Event::NeedsApproval);
-        let call = HookCall {
-            waiting: reasons,
-            plan: Some((digest.clone(), to_do.command.clone())),
-            ..call
-        };
-        vec![Effect::LogWaiting { digest, count, to_do }, Effect::RunHook(call)]
+        if before != self.waiting {
+            effects.insert(0, Effect::LogWaiting { digest, count, to_do });
+        }
+        effects
     }
 
     /// Reports a refused plan. One that changes with each run is reported once an interval.
     fn refused(&mut self, digest: Digest, refusals: Vec<Refusal>, to_do: ToDo) -> Vec<Effect> {
         self.failing = false;
-        let details = format!("refused: {}; to go on: {}", in_words(&refusals), to_do.command);
+        let details = format!("refused: {}; {to_do}", in_words(&refusals));
         let mut effects = Vec::new();
-        let reported = (digest.clone(), to_do.advice);
-        if self.refusals.last.as_ref() != Some(&reported) {
+        let reported = Reported { digest: digest.clone(), advice: to_do.advice };
+        let before = self.refusals.last.as_ref();
+        let is_new = before.is_none_or(|before| before.digest != digest);
+        if before != Some(&reported) {
             effects.push(Effect::LogRefusal {
                 digest: digest.clone(),
                 refusals: refusals.clone(),
                 to_do: to_do.clone(),
             });
-            self.refusals.unreported += 1;
         }
+        self.refusals.unreported += usize::from(is_new);
         let is_time =
             self.refusals.reported.is_none_or(|reported| reported.elapsed() >= self.interval);
         if self.refusals.unreported > 0 && is_time {

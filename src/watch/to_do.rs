@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::plan::Digest;
+
 /// What an administrator can do about a plan that was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ToDo {
@@ -18,4 +20,12 @@ impl fmt::Display for ToDo {
             None => write!(f, "check the plan with `plan`, and if it is right: {}", self.command),
         }
     }
+}
+
+/// A plan that was reported.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Reported {
+    pub(super) digest: Digest,
+    /// What to do first, if no approval was offered.
+    pub(super) advice: Option<&'static str>,
 }

@@ -21,7 +21,7 @@ use crate::random::{Random, rounds};
 /// All users in Keycloak; about 20,000 of them are in the group at any time.
 const PEOPLE: usize = 22_400;
 /// Runs for each source of accounts, unless the variable `CHURN_RUNS` has another number.
-const RUNS: usize = 4;
+const RUNS: usize = 8;
 /// One run in this number writes.
 const WRITING: usize = 4;
 

@@ -42,7 +42,7 @@ const STAYERS: usize = 10;
 /// Kills for each writer, unless the variable `KILLS` has another number.
 const KILLS: usize = 2;
 /// With this many kills, some come while accounts are changed.
-const ENOUGH_FOR_EVERY_PHASE: usize = 10;
+const ENOUGH_FOR_EVERY_PHASE: usize = 15;
 
 /// Does what mas-cli does to its database, in a shell that starts within a millisecond, because a
 /// run calls it 400 times. The query says in the stand-in's log which run called.

@@ -32,9 +32,9 @@ fn surroundings(world: &RunningWorld) -> Surroundings {
     Surroundings {
         env: Box::new(move |name| variables.get(name).cloned()),
         timeouts: Timeouts {
-            connect: Duration::from_secs(1),
-            progress: Duration::from_secs(1),
-            answer: Duration::from_secs(2),
+            connect: Duration::from_secs(2),
+            progress: Duration::from_secs(2),
+            answer: Duration::from_secs(4),
         },
     }
 }
