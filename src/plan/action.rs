@@ -153,7 +153,7 @@ pub struct NewAccount {
 pub enum NotRechecked {
     /// A server did not answer as it should, with the error.
     Failed(String),
-    /// A server had stopped answering before, because of other accounts perhaps.
+    /// A server was given up before, because of other accounts perhaps.
     ServerGivenUp,
     /// More accounts than `limits.max_look` would have to be.
     TooMany,
@@ -165,7 +165,7 @@ impl NotRechecked {
     pub fn text(&self) -> &str {
         match self {
             Self::Failed(error) => error,
-            Self::ServerGivenUp => "not rechecked, because a server had stopped answering",
+            Self::ServerGivenUp => "not rechecked, because a server was given up",
             Self::TooMany => "more accounts than limits.max_look",
         }
     }

@@ -21,7 +21,7 @@ use crate::planner::{AskByName, AskFirst, Rechecks, ToRecheck, members_with_sign
 /// Accounts rechecked at the same time: 610 users a second, against 330 one after the other.
 pub(super) const AT_A_TIME: usize = 8;
 
-/// Whether a server has stopped answering, so that it is asked nothing more.
+/// Whether a server was given up, so that it is asked nothing more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum GivenUp {
     Yes,
@@ -78,7 +78,7 @@ impl Readers {
         let with = Context { reading, tree: GroupTree::new(membership), owners, tied };
         let (mut answers, given_up) = self.recheck_each(accounts, &with, tally).await?;
         let given_up = self.find_signs(&mut answers, &with, given_up).await;
-        // A server that has stopped answering cannot show that a directory is still up.
+        // A server that was given up cannot show that a directory is still up.
         let members_after = match given_up {
             GivenUp::Yes => Some(MemberList::default()),
             GivenUp::No => match self.members_after(&answers, reading).await {

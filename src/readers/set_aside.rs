@@ -51,20 +51,19 @@ impl Readers {
     ) -> Result<SetAside, ReadError> {
         let of_kind = |ask| accounts.iter().filter(move |account| account.ask == ask);
         let mut others = of_kind(AskFirst::Both).count();
-        let (mut rechecks, mut silences, mut asked) = (BTreeMap::new(), Silences::default(), 0);
+        let (mut rechecks, mut silences) = (BTreeMap::new(), Silences::default());
         let mut asking = pin!(self.details(of_kind(AskFirst::Synapse)));
         while others <= most
             && let Some((account, detail)) = asking.next().await
         {
             silences.note(&detail);
-            asked += 1;
             match detail {
                 Ok(detail) if is_aside(account, &detail) => {
                     tally.add(1);
                     rechecks.insert(account.user_id.clone(), Ok(Evidence::new(detail)));
                 }
                 Err(error) if silences.are_too_many() => {
-                    return Err(given_up(asked, error));
+                    return Err(given_up(&silences, error));
                 }
                 Ok(_) | Err(_) => others += 1,
             }
@@ -106,7 +105,7 @@ impl Readers {
             failures = if detail.is_ok() { 0 } else { failures + 1 };
             let recheck = match detail {
                 Err(error) if is_silence(&error) && silences.are_too_many() => {
-                    return Err(given_up(rechecks.len() + 1, error));
+                    return Err(given_up(&silences, error));
                 }
                 Ok(detail) => Ok(Evidence::new(detail)),
                 Err(error) => {
@@ -128,9 +127,9 @@ impl Readers {
     }
 }
 
-/// Returns the error if a server says nothing.
-fn given_up(count: usize, error: ReadError) -> ReadError {
-    ReadError::NoneRechecked { count, source: Box::new(error) }
+/// Returns the error if a server is given up.
+fn given_up(silences: &Silences, error: ReadError) -> ReadError {
+    ReadError::NoneRechecked { count: silences.failed(), source: Box::new(error) }
 }
 
 /// Returns whether Keycloak need not be asked about an account.

@@ -1,7 +1,8 @@
 //! Decides when a server that does not answer is given up during the second look.
 //!
 //! A proxy may hang for a single account, and that account alone is skipped. A server that hangs
-//! altogether is recognised by several silences with no answer in between.
+//! altogether is recognised by several silences with no answer in between, and one that has only errors
+//! by how long that lasts.
 
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ const LONGEST_FAILURE: Duration = Duration::from_mins(5);
 pub(super) struct Silences {
     in_a_row: usize,
     in_all: usize,
+    /// All requests that failed.
+    failed: usize,
     /// Since when no request has succeeded.
     failing_since: Option<Instant>,
 }
@@ -32,11 +35,11 @@ impl Silences {
     /// Counts how a request ended. Every answer, an error too, ends the row. A request that was not
     /// sent because another got no token ended like that one.
     pub(super) fn note<T>(&mut self, answer: &Result<T, ReadError>) {
-        match answer {
-            Ok(_) => self.failing_since = None,
-            Err(_) => {
-                self.failing_since.get_or_insert_with(Instant::now);
-            }
+        if answer.is_ok() {
+            self.failing_since = None;
+        } else {
+            self.failed += 1;
+            self.failing_since.get_or_insert_with(Instant::now);
         }
         match answer {
             Err(error) if is_silence(error) => {
@@ -48,6 +51,11 @@ impl Silences {
             }
             _ => self.in_a_row = 0,
         }
+    }
+
+    /// Returns how many requests have failed.
+    pub(super) fn failed(&self) -> usize {
+        self.failed
     }
 
     /// Returns whether the server is given up: it is silent, or every request has failed for so long

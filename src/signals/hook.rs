@@ -53,7 +53,7 @@ pub struct HookInput {
     /// How many plans were refused since the command last ran for one, this one included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<usize>,
-    /// The command line that approves it.
+    /// The command line that approves it, or shows it as long as no approval is offered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

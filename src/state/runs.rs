@@ -21,7 +21,7 @@ pub(super) enum HarmlessFailure {
     UserNotFound,
     /// Any other.
     Untouched,
-    /// It was not tried, because a server had stopped answering when its account was to be
+    /// It was not tried, because a server was given up when its account was to be
     /// rechecked.
     NotRechecked,
 }

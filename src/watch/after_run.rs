@@ -289,7 +289,7 @@ impl Standing {
     }
 
     /// Reports the actions that wait for an approval, once for each plan. The log has them once more
-    /// if an approval is offered now.
+    /// whenever it changes whether an approval is offered.
     fn note_waiting(&mut self, waiting: Option<Waiting>) -> Vec<Effect> {
         let Some(Waiting { digest, count, reasons, to_do }) = waiting else {
             self.waiting = None;

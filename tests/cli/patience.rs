@@ -100,7 +100,8 @@ async fn server_that_stops_answering_is_not_asked_about_other_accounts() {
     let failure = sync(&world).await.expect_err("the second look failed for all accounts");
     assert_eq!(failure.exit(), Exit::Error, "{}", failure.render());
     let asked = world.keycloak.requests().count("/users?username=");
-    assert!(asked <= 2 * 8, "two tries for those under way, and no more: {asked}");
+    // The first two that are given up make room for two others, before the third is.
+    assert!(asked <= 2 * 8 + 2, "two tries for those under way, and no more: {asked}");
     assert_eq!(everyone(&world), before);
 }
 
