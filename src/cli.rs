@@ -163,7 +163,7 @@ pub struct PlanArgs {
     /// Output format of the plan
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: PlanFormat,
-    /// List every account on a terminal, too
+    /// List every account on a terminal and in Markdown, too
     #[arg(long)]
     pub full: bool,
     /// Also write the plan to FILE as JSON, for `apply`

@@ -9,6 +9,7 @@ use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files;
+use crate::output::markdown::Length;
 use crate::output::text::{Head, PlanView};
 use crate::output::{Terminal, markdown, plan_page, text};
 use crate::plan::{Plan, PlanDocument, RunCommand};
@@ -49,7 +50,10 @@ pub async fn plan(
             page(&text::plan(&view, if args.full { terminal.whole() } else { terminal }))?;
         }
         PlanFormat::Json => print(&PlanDocument::planned(&plan, &refusals).to_json())?,
-        PlanFormat::Markdown => print(&markdown::plan(&plan, &refusals))?,
+        PlanFormat::Markdown => {
+            let length = if args.full { Length::Full } else { Length::Short };
+            print(&markdown::plan(&plan, &refusals, length))?;
+        }
     }
     if let Some(path) = &args.out {
         let path = path.display();

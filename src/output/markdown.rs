@@ -11,19 +11,37 @@ use crate::plan::{Action, ActionKind, MappingSummary, Plan, Refusal, TieCount};
 /// The longest table, because the text of a merge request has a limit.
 const SHOWN: usize = 1000;
 
+/// How much of long tables to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// What fits into the text of a merge request.
+    Short,
+    /// Every row.
+    Full,
+}
+
+impl Length {
+    fn rows(self) -> usize {
+        match self {
+            Self::Short => SHOWN,
+            Self::Full => usize::MAX,
+        }
+    }
+}
+
 /// Returns the plan.
 #[must_use]
-pub fn plan(plan: &Plan, reasons_to_refuse: &[Refusal]) -> String {
+pub fn plan(plan: &Plan, reasons_to_refuse: &[Refusal], length: Length) -> String {
     let mut text = String::new();
     counts(&mut text, plan);
     refusals(&mut text, reasons_to_refuse);
-    actions(&mut text, &plan.actions);
+    actions(&mut text, &plan.actions, length);
     for (when, what) in stages(plan.next_stage) {
         let _ = writeln!(text, "\n**{when}**: {}", escaped(&what));
     }
     kept(&mut text, plan);
     unverified::markdown(&mut text, &plan.unverified);
-    unnamed(&mut text, &plan.unnamed);
+    unnamed(&mut text, &plan.unnamed, length);
     mapping(&mut text, &plan.mapping);
     if plan.has_changes() {
         let _ = writeln!(text, "\n`{}`", plan.digest());
@@ -78,12 +96,12 @@ fn refusals(text: &mut String, refusals: &[Refusal]) {
 }
 
 /// Adds the accounts that the plan changes.
-fn actions(text: &mut String, actions: &[Action]) {
+fn actions(text: &mut String, actions: &[Action], length: Length) {
     if actions.is_empty() {
         return;
     }
     text.push_str("\n| action | account | user | reason |\n| --- | --- | --- | --- |\n");
-    for action in actions.iter().take(SHOWN) {
+    for action in actions.iter().take(length.rows()) {
         let verb = match action.kind {
             ActionKind::Activate | ActionKind::Create => action.kind.word().to_owned(),
             ActionKind::Disable
@@ -107,9 +125,7 @@ fn actions(text: &mut String, actions: &[Action]) {
             skipped.unwrap_or_default()
         );
     }
-    if actions.len() > SHOWN {
-        let _ = writeln!(text, "\nand {}", counted(actions.len() - SHOWN, "more", "more"));
-    }
+    more(text, actions.len(), length);
 }
 
 /// Returns name and e-mail address of the user in Keycloak, as far as they are known.
@@ -131,13 +147,23 @@ fn kept(text: &mut String, plan: &Plan) {
 }
 
 /// Adds the members without a name that MAS accepts.
-fn unnamed(text: &mut String, unnamed: &[Unnamed]) {
+fn unnamed(text: &mut String, unnamed: &[Unnamed], length: Length) {
     if unnamed.is_empty() {
         return;
     }
     text.push_str("\n| member without a valid name | because |\n| --- | --- |\n");
-    for one in unnamed.iter().take(SHOWN) {
+    for one in unnamed.iter().take(length.rows()) {
         let _ = writeln!(text, "| {} | {} |", escaped(&one.username), escaped(&one.why));
+    }
+    more(text, unnamed.len(), length);
+}
+
+/// Adds how many rows a table leaves out, and how to see them.
+fn more(text: &mut String, rows: usize, length: Length) {
+    let hidden = rows.saturating_sub(length.rows());
+    if hidden > 0 {
+        let hidden = counted(hidden, "more", "more");
+        let _ = writeln!(text, "\n**and {hidden}**: `plan --full` shows all of them.");
     }
 }
 

@@ -1,7 +1,8 @@
 //! Compares the plan as text, Markdown and HTML: each has every section.
 
+use super::markdown::{self, Length};
 use super::text::{Head, PlanView};
-use super::{Terminal, markdown, plan_page, text};
+use super::{Terminal, plan_page, text};
 use crate::model::{AccountState, Localpart, Timestamp, Unnamed};
 use crate::plan::{
     Action, ActionKind, Approval, DisableMode, Kept, KeptReason, MappingSummary, NextStage, Plan,
@@ -60,7 +61,7 @@ fn forms(plan: &Plan, refusals: &[Refusal]) -> [String; 3] {
     let command = RunCommand::Sync;
     let view = PlanView { head: &head, plan, digest: &digest, command, refusals, next: &[] };
     let text = anstream::adapter::strip_str(&text::plan(&view, Terminal::WHOLE)).to_string();
-    [text, markdown::plan(plan, refusals), plan_page::plan(&view)]
+    [text, markdown::plan(plan, refusals, Length::Short), plan_page::plan(&view)]
 }
 
 #[test]

@@ -17,5 +17,6 @@ mod files;
 mod generated;
 mod links;
 mod messages;
+mod requests;
 mod runs;
 mod troubleshooting;

@@ -57,6 +57,9 @@ const PROGRAMS: &[(&str, &str)] = &[
     ),
 ];
 
+/// Pages whose commands find their configuration: the script's variables, or `--config`.
+const OWN_CONFIGURATION: [&str; 2] = ["docs/from-the-shell-script.md", "docs/merge-requests.md"];
+
 /// What a page expects from another page: the shell in which a token was requested.
 const OTHER_PAGES: &[(&str, &str)] =
     &[("docs/mas-api-secrets.md", "docs/mas-api.md"), ("docs/links.md", "docs/mas-api-secrets.md")];
@@ -110,8 +113,7 @@ fn run(page: &str, script: &str) -> Result<(), String> {
         .stdin(Stdio::null())
         .stderr(file.try_clone().expect("a file"))
         .stdout(file);
-    // The page about the script's variables needs no file.
-    if page != "docs/from-the-shell-script.md" {
+    if !OWN_CONFIGURATION.contains(&page) {
         bash.env("MATRIX_KEYCLOAK_SYNC_CONFIG", here.join("config.toml"));
     }
     let status = bash.status().expect("bash");
@@ -122,14 +124,14 @@ fn run(page: &str, script: &str) -> Result<(), String> {
 }
 
 /// The servers of `demo --serve`, and a folder for the commands.
-struct Demo {
-    folder: TempDir,
+pub(crate) struct Demo {
+    pub(crate) folder: TempDir,
     config: Table,
     process: Child,
 }
 
 impl Demo {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = TempDir::new().expect("a folder");
         let here = folder.path();
         let output = here.join("demo");
