@@ -71,12 +71,13 @@ pub enum Failure {
     /// The administrator has ended the questions.
     #[error("stopped; nothing was written")]
     NothingWritten,
-    /// Something else answers than a `watch` of this version.
-    #[error("what answers at {address} is no watch, or one of another version")]
+    /// Something else answers than the `watch` of this configuration.
+    #[error("what answers at {address} is not the watch of this configuration")]
     NoStatus {
         address: std::net::SocketAddr,
         #[source]
-        source: serde_json::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
+        hint: &'static str,
     },
     /// The administrator said no.
     #[error("not confirmed; nothing was changed")]
@@ -222,9 +223,10 @@ impl Failure {
             Self::Unanswered => Some("Run again.".to_owned()),
             Self::PlanChanged(_) => Some("Run again, and check the new plan.".to_owned()),
             Self::NoListener => Some("Set `watch.listen` to an address, such as 127.0.0.1:9464.".to_owned()),
-            Self::NoWatch { .. } | Self::NoStatus { .. } => {
+            Self::NoWatch { .. } => {
                 Some("Check that `watch` runs, with the same configuration.".to_owned())
             }
+            Self::NoStatus { hint, .. } => Some((*hint).to_owned()),
             Self::UnseenLocks { unseen, mas_cli } => {
                 let server = match unseen {
                     UnseenLocks::BySynapse(_) => "Synapse to 1.150",

@@ -38,8 +38,7 @@ pub fn status(status: &Status, command: Option<&str>, terminal: Terminal) -> Str
         }
     }
     let Some(decision) = &status.decision else { return wrapped(&text, terminal) };
-    let waiting = counted(decision.actions, "action waits", "actions wait");
-    let _ = writeln!(text, "\n{waiting} for a decision:");
+    let _ = writeln!(text, "\n{}:", decision.title());
     for reason in decision.why() {
         let _ = writeln!(text, "  - {reason}");
     }

@@ -6,8 +6,22 @@ use indicatif::HumanCount;
 use strum::{EnumDiscriminants, IntoStaticStr, VariantArray};
 
 use super::{ApprovedDigest, Digest, MappingDoubt, Pair};
-use crate::model::{printable, serde_with_words};
+use crate::model::{Word as _, printable, serde_with_words};
 use crate::phrases::counted;
+
+impl RefusalKind {
+    /// Returns why, without numbers and names.
+    #[must_use]
+    pub fn cause(self) -> String {
+        match self {
+            Self::MappingInDoubt => {
+                "most members have no account, and most accounts to disable have no user".to_owned()
+            }
+            Self::OtherDigest => "the approval is for another plan".to_owned(),
+            limit => format!("limits.{}", limit.word()),
+        }
+    }
+}
 
 /// Why a plan may not be carried out: a limit that it exceeds, or a doubt about the whole plan.
 #[derive(Debug, Clone, PartialEq, Eq, EnumDiscriminants)]
@@ -265,7 +279,6 @@ fn mapping_in_doubt(f: &mut fmt::Formatter<'_>, doubt: &MappingDoubt) -> fmt::Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Word as _;
 
     #[test]
     fn each_refusal_is_one_word() {

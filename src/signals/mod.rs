@@ -1,5 +1,6 @@
 //! Reports to others how it works: metrics, health, log, service manager, journal, hooks, a Matrix room.
 
+mod ask;
 mod health;
 mod hook;
 mod journald;
@@ -12,6 +13,8 @@ mod notify;
 mod room;
 mod status;
 
+pub(crate) use ask::reachable;
+pub use ask::{ListenerAnswer, ask_listener};
 pub use health::{Health, NotReady};
 pub use hook::{Event, HookInput, run_hook};
 pub use journald::journald_layer;
@@ -23,6 +26,6 @@ pub use notices::{Due, Notice, Notices, Unsent};
 pub use notify::ServiceManager;
 pub use room::{Bot, Encryption, MaySend, NotifyRoom, fix, notify};
 pub use status::{
-    ChangeCounts, LastRun, PendingDecision, ReadCounts, Reader, Status, StatusBoard, StatusFailure,
-    WatchState,
+    ChangeCounts, LastRun, PendingDecision, ReadCounts, Reader, Status, StatusBoard, StatusError,
+    StatusFailure, WatchState,
 };

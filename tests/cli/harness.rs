@@ -4,8 +4,10 @@
 
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -534,6 +536,22 @@ impl Program {
 /// The folder of the state file and its lock if the configuration does not set one.
 pub(crate) fn state_folder(world: &RunningWorld) -> PathBuf {
     world.directory().join("matrix-keycloak-sync")
+}
+
+/// Returns the address of a listener that gives this answer to every request.
+pub(crate) fn listening(answer: &str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let length = answer.len();
+    let answer =
+        format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{answer}");
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    address
 }
 
 /// Writes a file into the world's directory.

@@ -4,9 +4,9 @@ use std::fs::File;
 
 use matrix_keycloak_sync::model::Server;
 use matrix_keycloak_sync::standins::{RunningWorld, World};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::{NO_LIMITS, Program, group, own_error, program, started, write};
+use crate::harness::{NO_LIMITS, Program, group, listening, own_error, program, started, write};
 use crate::snapshots::assert_snapshot;
 use crate::watch::watching::{self, QUICK, Watching, until_so};
 
@@ -109,9 +109,41 @@ async fn status_without_a_watch_or_of_something_else_is_an_error_with_a_hint() {
     let hint = "hint: Check that `watch` runs, with the same configuration.";
     at(&free.to_string()).run("status").exits(1).tells(&["no watch answers at", hint]);
     let other = world.synapse.url().trim_start_matches("http://").to_owned();
-    let told = ["is no watch, or one of another version", hint];
+    let told = ["is not the watch of this configuration", "because: the answer is no status"];
     at(&other).run("status").exits(1).tells(&told);
     at("off").run("status").exits(78).tells(&["watch.listen"]);
+}
+
+#[tokio::test]
+async fn status_of_another_server_or_version_is_an_error_with_a_hint() {
+    let world = started(with_dave()).await;
+    let of = |version: u32, server_name: &str| {
+        let answer = json!({
+            "version": version, "server_name": server_name, "state": "in_step", "ready": true,
+            "since": "2026-11-30T07:00:00Z", "time": "2026-11-30T07:00:00Z", "changes": [],
+        });
+        let address = listening(&answer.to_string());
+        program(&world).file(&world, &format!("[watch]\nlisten = \"{address}\"\n")).run("status")
+    };
+    of(1, "example.org").exits(0).prints(&["example.org: In step"]);
+    of(1, "example.com").exits(1).tells(&[
+        "because: it is the watch of example.com, and server_name is example.org\n",
+        "hint: Give each `watch` an address of its own",
+    ]);
+    of(2, "example.org").exits(1).tells(&[
+        "because: its status has version 2, and this program reads version 1\n",
+        "hint: Use one version of this program for both",
+    ]);
+}
+
+#[tokio::test]
+async fn status_of_a_plan_that_was_not_rechecked_counts_nothing() {
+    let world = started(with_dave()).await;
+    let watching = watch(&world, &format!("{QUICK}[limits]\nmax_look = 0\n"));
+    status(&watching, "refused").await;
+    beside(&world).run("status").exits(1).prints(&["\nThe plan waits for a decision:\n"]);
+    let (_, page) = watching.ask("/").await.expect("a page");
+    assert!(page.contains("The plan waits for a decision") && !page.contains('`'), "{page}");
 }
 
 #[tokio::test]

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
 use super::NotReady;
-use crate::model::{ServerText, Timestamp, Word as _, serde_with_words};
+use crate::model::{ServerName, ServerText, Timestamp, serde_with_words};
+use crate::phrases::counted;
 use crate::plan::{RefusalKind, RunResult};
 use crate::state::RunRow;
 
@@ -117,6 +118,53 @@ pub struct Status {
     pub changes: Vec<ChangeCounts>,
 }
 
+/// Why an answer is not the status of the `watch` that was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum StatusError {
+    #[error("the answer is no status")]
+    NoStatus(#[source] serde_json::Error),
+    #[error("its status has version {0}, and this program reads version {STATUS_VERSION}")]
+    Version(u32),
+    #[error("it is the watch of {theirs}, and server_name is {ours}")]
+    OtherServer { theirs: ServerText, ours: ServerName },
+}
+
+impl StatusError {
+    /// Returns what to do.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NoStatus(_) => {
+                "Set `watch.listen` to an address that only `watch` uses, and restart `watch` after an update."
+            }
+            Self::Version(_) => "Use one version of this program for both, and restart `watch`.",
+            Self::OtherServer { .. } => {
+                "Give each `watch` an address of its own in `watch.listen`, and name its configuration with `--config`."
+            }
+        }
+    }
+}
+
+impl Status {
+    /// Parses the answer of the `watch` of this homeserver.
+    pub fn parse(text: &str, server_name: &ServerName) -> Result<Self, StatusError> {
+        #[derive(Deserialize)]
+        struct Head {
+            version: u32,
+        }
+        let head: Head = serde_json::from_str(text).map_err(StatusError::NoStatus)?;
+        if head.version != STATUS_VERSION {
+            return Err(StatusError::Version(head.version));
+        }
+        let status: Self = serde_json::from_str(text).map_err(StatusError::NoStatus)?;
+        if status.server_name.to_string() != server_name.as_str() {
+            let (theirs, ours) = (status.server_name, server_name.clone());
+            return Err(StatusError::OtherServer { theirs, ours });
+        }
+        Ok(status)
+    }
+}
+
 /// A full run that has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastRun {
@@ -136,7 +184,7 @@ pub struct ReadCounts {
 /// A plan that an administrator has to decide about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingDecision {
-    /// How many actions wait.
+    /// How many actions wait; 0 if the plan was refused before its actions were checked.
     pub actions: usize,
     pub digest: String,
     /// The command line that approves it where `watch` runs, or shows it if there is advice.
@@ -153,11 +201,20 @@ pub struct PendingDecision {
 }
 
 impl PendingDecision {
+    /// Returns what waits: `2 actions wait for a decision`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match self.actions {
+            0 => "The plan waits for a decision".to_owned(),
+            count => format!("{} for a decision", counted(count, "action waits", "actions wait")),
+        }
+    }
+
     /// Returns why it waits, as far as this document may say it: the reasons, or else the limits.
     #[must_use]
     pub fn why(&self) -> Vec<String> {
         if self.reasons.is_empty() {
-            self.refused_by.iter().map(|kind| format!("limits.{}", kind.word())).collect()
+            self.refused_by.iter().map(|kind| kind.cause()).collect()
         } else {
             self.reasons.iter().map(ToString::to_string).collect()
         }

@@ -12,7 +12,6 @@ use sha2::{Digest as _, Sha256};
 use super::chart::Chart;
 use super::{ReadCounts, Status};
 use crate::model::{Timestamp, Word as _};
-use crate::phrases::counted;
 
 const TEMPLATE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
@@ -34,7 +33,7 @@ pub(in crate::signals) fn content_security_policy() -> &'static str {
 /// What waits for a decision, as it is shown.
 #[derive(Serialize)]
 struct ShownDecision {
-    count: String,
+    title: String,
     reasons: Vec<String>,
     command: String,
     advice: Option<String>,
@@ -72,15 +71,15 @@ pub(in crate::signals) fn page(
     environment.add_template("page.html", TEMPLATE)?;
     // Only the printed form of text from servers is safe to show.
     let decision = status.decision.as_ref().map(|decision| ShownDecision {
-        count: counted(decision.actions, "action waits", "actions wait"),
-        reasons: decision.why(),
+        title: decision.title(),
+        reasons: decision.why().iter().map(without_marks).collect(),
         command: decision.command.to_string(),
-        advice: decision.advice.as_ref().map(ToString::to_string),
+        advice: decision.advice.as_ref().map(without_marks),
     });
     let failure = status
         .failure
         .as_ref()
-        .map(|failure| (failure.error.to_string(), failure.hint.as_ref().map(ToString::to_string)));
+        .map(|failure| (without_marks(&failure.error), failure.hint.as_ref().map(without_marks)));
     let changes = status.changes.iter().map(|changes| ShownChanges {
         time: changes.time.into(),
         counts: [
@@ -118,6 +117,11 @@ pub(in crate::signals) fn page(
         }),
         changes => changes.collect::<Vec<_>>(),
     })
+}
+
+/// Returns a text without the marks of code, which a page does not need.
+fn without_marks(text: &impl ToString) -> String {
+    text.to_string().replace('`', "")
 }
 
 fn number(count: usize) -> String {

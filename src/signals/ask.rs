@@ -1,0 +1,55 @@
+//! Asks the listener of a running `watch`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use crate::http::LoggedRequest;
+
+/// Less than what a container's health check waits by default.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// The answer of a listener.
+#[derive(Debug)]
+pub struct ListenerAnswer {
+    pub is_success: bool,
+    pub text: String,
+}
+
+/// Asks what listens there for this path.
+pub async fn ask_listener(
+    listen: SocketAddr,
+    path: &str,
+) -> Result<ListenerAnswer, reqwest::Error> {
+    let url = format!("http://{}/{path}", reachable(listen));
+    let request = LoggedRequest::new("watch", format!("GET {url}"));
+    let client = reqwest::Client::builder().no_proxy().timeout(LONGEST).build()?;
+    let answer = client.get(url).send().await?;
+    request.ended(answer.status().as_str());
+    let is_success = answer.status().is_success();
+    Ok(ListenerAnswer { is_success, text: answer.text().await? })
+}
+
+/// Returns where to ask a listener: one on all addresses of this host answers on loopback.
+pub(crate) fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listener_on_all_addresses_is_asked_on_loopback() {
+        for (listen, asked) in
+            [("0.0.0.0:9", "127.0.0.1:9"), ("[::]:9", "[::1]:9"), ("10.0.0.1:9", "10.0.0.1:9")]
+        {
+            let parse = |text: &str| text.parse::<SocketAddr>().expect("an address");
+            assert_eq!(reachable(parse(listen)), parse(asked));
+        }
+    }
+}
