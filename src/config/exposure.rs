@@ -9,6 +9,7 @@ use rustix::process::{getegid, getgroups};
 use super::load::Warning;
 
 const OTHERS_READ: u32 = 0o004;
+const OTHERS_ENTER: u32 = 0o001;
 const GROUP_READS: u32 = 0o040;
 /// Root, who can read every file.
 const ROOT: u32 = 0;
@@ -25,6 +26,20 @@ pub(super) fn exposed_secrets(path: &Path, secrets: &[&str]) -> Option<Warning> 
         format!("{readers} can read {}, which contains {}", path.display(), secrets.join(", "));
     let instead = "Set its mode to 0600, or move each secret to a file of its own and set its path with `_file`.";
     Some(Warning { what, instead })
+}
+
+/// Returns who else can read a file: others who may not enter one of its folders cannot. Containers
+/// and services get their secrets in folders that no one else sees.
+pub(crate) fn others_who_read(path: &Path) -> Option<String> {
+    const OWN_TO_A_SERVICE: [&str; 2] = ["/run/secrets", "/run/credentials"];
+    let path = path.canonicalize().ok()?;
+    if OWN_TO_A_SERVICE.iter().any(|folder| path.starts_with(folder)) {
+        return None;
+    }
+    let file = path.metadata().ok().filter(Metadata::is_file)?;
+    let is_open = |folder: &Path| folder.metadata().is_ok_and(|it| it.mode() & OTHERS_ENTER != 0);
+    let may_come = path.ancestors().skip(1).all(is_open);
+    readers(file.mode(), file.gid(), &own_groups()).filter(|_| may_come)
 }
 
 fn own_groups() -> Vec<u32> {

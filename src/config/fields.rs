@@ -269,14 +269,16 @@ impl Fields {
     fn secret_file(&mut self, key: &ConfigKey, given: &Given) -> Option<SecretString> {
         let read = match given.value.as_str() {
             None => Err("expected the path of a file".to_owned()),
-            Some(path) => match files::read_text(self.secret_in(path), files::SETTINGS) {
-                Err(error) => Err(format!("cannot read this file: {error}")),
-                Ok(text) => match text.trim_end_matches(['\r', '\n']) {
-                    "" => Err("this file is empty".to_owned()),
-                    secret if is_secret(secret) => Ok(SecretString::from(secret)),
-                    _ => Err("this file has more than one line".to_owned()),
-                },
-            },
+            Some(path) => {
+                match files::read_text(self.secret_in(&key.file_form(), path), files::SETTINGS) {
+                    Err(error) => Err(format!("cannot read this file: {error}")),
+                    Ok(text) => match text.trim_end_matches(['\r', '\n']) {
+                        "" => Err("this file is empty".to_owned()),
+                        secret if is_secret(secret) => Ok(SecretString::from(secret)),
+                        _ => Err("this file has more than one line".to_owned()),
+                    },
+                }
+            }
         };
         match read {
             Ok(secret) => Some(secret),
@@ -296,10 +298,10 @@ impl Fields {
         }
     }
 
-    /// Notes that a secret is in this file.
-    fn secret_in<'p>(&mut self, path: &'p str) -> &'p Path {
+    /// Notes that a secret is in the file that this key names.
+    fn secret_in<'p>(&mut self, key: &str, path: &'p str) -> &'p Path {
         let path = Path::new(path);
-        self.secret_files.note(path);
+        self.secret_files.note(key, path);
         path
     }
 
@@ -327,7 +329,7 @@ impl Fields {
             return PemFile::NotGiven;
         }
         let Some(path) = self.text(key) else { return PemFile::Wrong };
-        match files::read(self.secret_in(&path), files::SETTINGS) {
+        match files::read(self.secret_in(key.name, &path), files::SETTINGS) {
             Ok(pem) => PemFile::Read { path, content: pem.into() },
             Err(error) => {
                 self.wrong(key, Some(&path), format!("cannot read this file: {error}"));

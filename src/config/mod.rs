@@ -35,11 +35,12 @@ use crate::state::Namespace;
 
 pub use address::{Address, AddressOf};
 pub use excerpt::{Excerpt, Place};
+pub(crate) use exposure::others_who_read;
 pub use keys::{Absent, ConfigKey, Expected};
 pub use load::{Loaded, Warning, load, parse};
 pub use notify::{NotifyConfig, RoomConfig};
 pub use problem::{ConfigError, Mistake, Problem};
-pub use secret_files::SecretFiles;
+pub use secret_files::{ExposedFile, SecretFiles};
 pub use shown::{Origin, ShownKey};
 pub use state_file::StateFile;
 pub use visible::is_path;

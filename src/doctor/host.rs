@@ -1,10 +1,11 @@
 //! Checks this machine: the place of the state file, its free space, and the address of the listener.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use indicatif::HumanBytes;
 use rustix::fs::{Access, access, statvfs};
@@ -12,7 +13,10 @@ use tokio::net::TcpListener;
 
 use super::check::Section;
 use crate::config::{Config, StateFile};
+use crate::error_chain::in_one_line;
+use crate::model::ServerName;
 use crate::shell::path_word;
+use crate::signals::{Status, ask_listener};
 use crate::state::StateError;
 
 /// Less free space is a warning: the state file of a large homeserver is smaller.
@@ -20,9 +24,12 @@ const LITTLE: u64 = 100 << 20;
 /// Less is a problem: a run records every change before it makes it.
 const TOO_LITTLE: u64 = 10 << 20;
 
+/// The time between two tries of an address.
+const MOMENT: Duration = Duration::from_millis(100);
+
 pub(super) async fn check(section: &mut Section, config: &Config, problem: Option<&StateError>) {
     state_file(section, config, problem);
-    listener(section, config.watch.listen).await;
+    listener(section, config).await;
 }
 
 fn state_file(section: &mut Section, config: &Config, problem: Option<&StateError>) {
@@ -119,7 +126,27 @@ fn place(path: &Path, folder: Folder) -> Place {
             format!("Run `chmod 600 {}`.", path_word(path)),
         );
     }
-    Place::Usable(format!("{shown}, {}", HumanBytes(metadata.len())))
+    open_folder(path)
+        .unwrap_or_else(|| Place::Usable(format!("{shown}, {}", HumanBytes(metadata.len()))))
+}
+
+/// Returns the folder of the file if every user can write to it, and so replace the file.
+fn open_folder(path: &Path) -> Option<Place> {
+    let folder = nearest(path.parent().unwrap_or(Path::new("/")));
+    let mode = fs::metadata(&folder).ok()?.permissions().mode() & 0o7777;
+    (mode & 0o002 != 0).then(|| {
+        Place::Exposed(
+            format!(
+                "the folder {} has mode {mode:03o}: every user of this machine can write to it",
+                folder.display()
+            ),
+            format!(
+                "Set `state_file` to a path in a folder of its own with mode 0700: `chmod 700 {}`, if only the state \
+                 file is there.",
+                path_word(&folder)
+            ),
+        )
+    })
 }
 
 fn missing(path: &Path, folder: Folder) -> Place {
@@ -139,7 +166,9 @@ fn missing(path: &Path, folder: Folder) -> Place {
             "Create the folder for the user who runs this program, or set `state_file` to another path.".to_owned(),
         );
     }
-    Place::Usable(format!("{shown}, created by the first run that may write"))
+    open_folder(path).unwrap_or_else(|| {
+        Place::Usable(format!("{shown}, created by the first run that may write"))
+    })
 }
 
 /// Returns the nearest folder on this path that exists.
@@ -164,22 +193,29 @@ fn disk(section: &mut Section, path: &Path) {
     }
 }
 
-async fn listener(section: &mut Section, listen: Option<SocketAddr>) {
+async fn listener(section: &mut Section, config: &Config) {
     const NAME: &str = "listen";
-    let Some(listen) = listen else {
+    let Some(listen) = config.watch.listen else {
         section.skip(&[NAME], "watch.listen = \"off\"");
         return;
     };
-    match TcpListener::bind(listen).await {
-        Ok(_) if listen.ip().is_loopback() => {
+    match bind(listen).await {
+        Ok(()) if listen.ip().is_loopback() => {
             section.ok(NAME, format!("`watch` can listen on {listen}"));
         }
-        Ok(_) => section.ok(
+        Ok(()) => section.ok(
             NAME,
             format!("`watch` can listen on {listen}, which other machines may reach: it serves counts and no names there"),
         ),
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            section.ok(NAME, format!("something listens on {listen} already, such as a running `watch`"));
+            match running_watch(listen, &config.server_name).await {
+                Ok(()) => section.ok(NAME, format!("a running `watch` listens on {listen}")),
+                Err(why) => section.problem(
+                    NAME,
+                    format!("something else than a `watch` of {} listens on {listen}: {why}", config.server_name),
+                    "Set `watch.listen` to a free port, or stop what listens there.",
+                ),
+            }
         }
         Err(error) => section.problem(
             NAME,
@@ -187,6 +223,26 @@ async fn listener(section: &mut Section, listen: Option<SocketAddr>) {
             "Set `watch.listen` to an address of this machine with a port of 1024 or more, or to \"off\".",
         ),
     }
+}
+
+/// Tries the address. Another `doctor` uses it only for a moment.
+async fn bind(listen: SocketAddr) -> io::Result<()> {
+    let mut tries = 3;
+    loop {
+        tries -= 1;
+        match TcpListener::bind(listen).await {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && tries > 0 => {
+                tokio::time::sleep(MOMENT).await;
+            }
+            bound => return bound.map(drop),
+        }
+    }
+}
+
+/// Returns whether the program that listens there is a `watch` of this server.
+async fn running_watch(listen: SocketAddr, server_name: &ServerName) -> Result<(), String> {
+    let answer = ask_listener(listen, "status.json").await.map_err(|error| in_one_line(&error))?;
+    Status::parse(&answer.text, server_name).map(drop).map_err(|error| in_one_line(&error))
 }
 
 #[cfg(test)]
@@ -220,6 +276,12 @@ mod tests {
         }
         mode(0o644).expect("ours");
         assert_eq!(judged(&place(&at("state.db"), Folder::MustExist)), "exposed");
+        mode(0o600).expect("ours");
+        let everyone = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(folder.path(), everyone).expect("ours");
+        for name in ["state.db", "new.db"] {
+            assert_eq!(judged(&place(&at(name), Folder::MustExist)), "exposed", "{name}");
+        }
         assert_eq!(judged(&place(Path::new("/dev/null"), Folder::MustExist)), "unusable");
     }
 }

@@ -33,10 +33,11 @@ pub(super) async fn check(
     state: Option<&State>,
 ) -> Option<Plan> {
     match read(config, readers, state).await {
-        Ok((plan, fit, idle)) => {
+        Ok((plan, fit, entries)) => {
             mapping(section, config, &plan);
             template(section, config, &fit);
-            idle_entries(section, &idle);
+            protect_entries(section, &entries);
+            open_limits(section, config, &plan);
             return Some(plan);
         }
         Err(Failure::Read(error)) => section.failed(NAME, &error),
@@ -52,7 +53,7 @@ async fn read(
     config: &Config,
     readers: &Readers,
     state: Option<&State>,
-) -> Result<(Plan, TemplateFit, Vec<String>), Failure> {
+) -> Result<(Plan, TemplateFit, WrongEntries), Failure> {
     let mut reading = readers.read(config, &Tallies::default(), Detail::Plan).await?;
     if let Some(state) = state {
         state.recall(&mut reading.facts)?;
@@ -61,22 +62,58 @@ async fn read(
     let accounts: Vec<_> = draft.to_recheck().collect();
     let rechecks =
         readers.recheck(accounts, config.limits.max_look, &reading, &Tally::default()).await?;
-    let localparts = reading.facts.accounts.iter().map(Account::localpart);
-    let idle = config.policy.protect.idle_entries(localparts);
-    let idle = idle.into_iter().map(|entry| format!("{entry:?}")).collect();
-    Ok((draft.decide(&rechecks), draft.template_fit(SAMPLE), idle))
+    let localparts: Vec<_> = reading.facts.accounts.iter().map(Account::localpart).collect();
+    let protect = &config.policy.protect;
+    let quoted = |entry| format!("{entry:?}");
+    let entries = WrongEntries {
+        idle: protect.idle_entries(localparts.iter().copied()).into_iter().map(quoted).collect(),
+        for_all: protect.entry_for_all(&localparts).map(quoted),
+    };
+    Ok((draft.decide(&rechecks), draft.template_fit(SAMPLE), entries))
 }
 
-/// Reports the entries of `policy.protect` that protect nothing.
-fn idle_entries(section: &mut Section, idle: &[String]) {
+/// Entries of `policy.protect` that are probably not meant.
+struct WrongEntries {
+    /// Those that protect nothing.
+    idle: Vec<String>,
+    /// One that protects every account.
+    for_all: Option<String>,
+}
+
+fn protect_entries(section: &mut Section, entries: &WrongEntries) {
     const NAME: &str = "protect_entries";
-    if idle.is_empty() {
+    if !entries.idle.is_empty() {
+        section.warn(
+            NAME,
+            format!("policy.protect: {} matches no account", entries.idle.join(", ")),
+            "Check the spelling, or remove the entry from `policy.protect`.",
+        );
+    }
+    if let Some(entry) = &entries.for_all {
+        section.warn(
+            NAME,
+            format!("policy.protect: {entry} matches every account, so none is ever disabled"),
+            "Write an expression that matches only accounts of services, such as \"/bot-.*/\".",
+        );
+    }
+}
+
+/// Warns if no limit would keep an empty group from disabling every account.
+fn open_limits(section: &mut Section, config: &Config, plan: &Plan) {
+    let limits = &config.limits;
+    let accounts = plan.read.accounts;
+    if limits.min_members > 0 || limits.max_disable_percent < 100 || limits.max_disable < accounts {
         return;
     }
     section.warn(
-        NAME,
-        format!("policy.protect: {} matches no account", idle.join(", ")),
-        "Check the spelling, or remove the entry from `policy.protect`.",
+        "limits",
+        format!(
+            "min_members = 0, max_disable_percent = {} and max_disable = {} limit nothing: there are {}",
+            limits.max_disable_percent,
+            limits.max_disable,
+            counted(accounts, "account", "accounts"),
+        ),
+        "Remove `limits.min_members` and `limits.max_disable_percent`: the defaults are 1 and 10.",
     );
 }
 

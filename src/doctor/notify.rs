@@ -1,5 +1,7 @@
 //! Checks what learns of changes: the programs of hooks, and the room and bot of `[notify]`.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
@@ -14,6 +16,8 @@ use crate::readers::{Readers, SynapseApi};
 use crate::shell::shell_word;
 use crate::signals::{self, Bot, Encryption, MaySend, NotifyRoom};
 
+/// Linux reads no more of a script to find its interpreter.
+const LONGEST_HEAD: u64 = 256;
 const TOKEN: &str = "notify_token";
 const OWNER: &str = "notify_owner";
 const ROOM: &str = "notify_room";
@@ -26,7 +30,7 @@ pub(super) fn hooks(section: &mut Section, config: &Config, env: &Environment) {
     ];
     for (name, key, command) in hooks {
         let Some(program) = command.as_ref().and_then(|command| command.first()) else { continue };
-        match find(program, env) {
+        match find(program, env).and_then(startable) {
             Ok(path) => {
                 let path = path.display().to_string();
                 section.ok(name, format!("{} is there and can be executed", printable(&path)));
@@ -43,22 +47,47 @@ pub(super) fn hooks(section: &mut Section, config: &Config, env: &Environment) {
 }
 
 /// Returns the path of a program, as the system finds it.
-fn find(program: &str, env: &Environment) -> Result<PathBuf, &'static str> {
+fn find(program: &str, env: &Environment) -> Result<PathBuf, String> {
     if program.contains('/') {
         let path = PathBuf::from(program);
         return if !path.is_file() {
-            Err("there is no such file")
+            Err("there is no such file".to_owned())
         } else if is_executable(&path) {
             Ok(path)
         } else {
-            Err("this file cannot be executed")
+            Err("this file cannot be executed".to_owned())
         };
     }
     let path = env("PATH").unwrap_or_default();
     let mut places = std::env::split_paths(&path).map(|folder| folder.join(program));
     places
         .find(|path| path.is_file() && is_executable(path))
-        .ok_or("there is no such program on the PATH")
+        .ok_or_else(|| "there is no such program on the PATH".to_owned())
+}
+
+/// Returns the path of a program that the system can start: a script has to name its interpreter.
+fn startable(path: PathBuf) -> Result<PathBuf, String> {
+    let mut begin = Vec::new();
+    let read = File::open(&path).map(|file| file.take(LONGEST_HEAD).read_to_end(&mut begin));
+    // What cannot be read may still be a program.
+    if !matches!(read, Ok(Ok(_))) {
+        return Ok(path);
+    }
+    let Some(line) = begin.strip_prefix(b"#!") else {
+        return if begin.contains(&0) {
+            Ok(path)
+        } else {
+            Err("this script does not begin with #! and an interpreter, such as #!/bin/sh".into())
+        };
+    };
+    let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = String::from_utf8_lossy(line);
+    let interpreter = line.split_whitespace().next().unwrap_or_default();
+    if is_executable(Path::new(interpreter)) {
+        Ok(path)
+    } else {
+        Err(format!("its interpreter {} cannot be executed", printable(interpreter)))
+    }
 }
 
 fn is_executable(path: &Path) -> bool {

@@ -2,9 +2,10 @@
 //! choices whose consequences should be known before the first run.
 
 use super::check::{Area, Section};
-use crate::config::{AccountSource, Config, Warning};
+use crate::config::{AccountSource, Config, ExposedFile, Warning};
 use crate::plan::{DisableMode, LockSessions, WriterKind};
 use crate::planner::{Federation, Policy, Reactivate};
+use crate::shell::path_word;
 
 pub(super) fn check(config: &Config, warnings: &[Warning]) -> Section {
     let mut section = Section::new(Area::Settings, "");
@@ -20,6 +21,8 @@ pub(super) fn check(config: &Config, warnings: &[Warning]) -> Section {
     for Warning { what, instead } in warnings {
         section.warn("configuration", what.clone(), *instead);
     }
+    secret_files(&mut section, config);
+    limits(&mut section, config);
     section.ok(
         "disable",
         match config.policy.disable {
@@ -46,6 +49,36 @@ pub(super) fn check(config: &Config, warnings: &[Warning]) -> Section {
         );
     }
     section
+}
+
+/// Warns about files with secrets that others can read.
+fn secret_files(section: &mut Section, config: &Config) {
+    for ExposedFile { key, path, readers } in config.secret_files.exposed() {
+        section.warn(
+            "secret_files",
+            format!("{readers} can read {}, the secret of {key}", path.display()),
+            format!("Run `chmod 600 {}`.", path_word(&path)),
+        );
+    }
+}
+
+/// Warns about limits that refuse every plan.
+fn limits(section: &mut Section, config: &Config) {
+    const NAME: &str = "limits";
+    if config.limits.max_disable == 0 {
+        section.warn(
+            NAME,
+            "limits.max_disable = 0: every plan that disables an account is refused",
+            "Set `limits.max_disable` to as many as usually leave between two runs, such as 25.",
+        );
+    }
+    if config.limits.max_look == 0 {
+        section.warn(
+            NAME,
+            "limits.max_look = 0: no change can be verified, so every plan with changes is refused",
+            "Remove `limits.max_look`: the default is 5000.",
+        );
+    }
 }
 
 /// Checks the accounts of services: only Synapse knows the owner of a token, an application service

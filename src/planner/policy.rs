@@ -218,6 +218,20 @@ impl Protection {
         hit(false) && !hit(true)
     }
 
+    /// Returns the expression that protects all of these localparts, if one does.
+    #[must_use]
+    pub fn entry_for_all(&self, localparts: &[&Localpart]) -> Option<&str> {
+        if localparts.is_empty() || !localparts.iter().all(|localpart| self.covers(localpart)) {
+            return None;
+        }
+        let is_for_all = |entry: &&ProtectEntry| {
+            matches!(entry.matcher, Matcher::Pattern(_))
+                && !entry.takes_out
+                && localparts.iter().all(|localpart| entry.matcher.matches(&localpart.key()))
+        };
+        self.entries.iter().find(is_for_all).map(|entry| entry.text.as_str())
+    }
+
     /// Returns the entries that match none of these localparts: they are probably misspelt.
     #[must_use]
     pub fn idle_entries<'l>(&self, localparts: impl Iterator<Item = &'l Localpart>) -> Vec<&str> {
@@ -294,6 +308,21 @@ mod tests {
     fn protection(entries: &[&str]) -> Protection {
         let entries: Vec<_> = entries.iter().map(ToString::to_string).collect();
         Protection::new(&entries).expect("valid entries")
+    }
+
+    #[test]
+    fn expression_that_protects_every_account_is_found() {
+        let (alice, bob) = ("alice".into(), "bob".into());
+        for (entries, expected) in [
+            (&["admin", "/.*/"][..], Some("/.*/")),
+            (&["/.*/", "!bob"], None),
+            (&["alice", "bob"], None),
+            (&["/a.*/"], None),
+            (&["/a.*/", "/[a-z]+/"], Some("/[a-z]+/")),
+        ] {
+            assert_eq!(protection(entries).entry_for_all(&[&alice, &bob]), expected, "{entries:?}");
+        }
+        assert_eq!(protection(&["/.*/"]).entry_for_all(&[]), None);
     }
 
     #[test]

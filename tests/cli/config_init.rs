@@ -110,6 +110,9 @@ async fn admin_api_can_be_the_writer_and_secrets_can_be_in_files_already() {
     let world = started(the_table().service_roles(&["view-users", "view-realm"])).await;
     let folder = folder(&world);
     let token = crate::harness::write(&world, "token", world.admin_token());
+    for (path, mode) in [(world.directory(), 0o755), (&*token, 0o644)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
+    }
     let token = token.display().to_string();
     let (keycloak, synapse) = (world.keycloak.url(), world.synapse.url());
     let admin_api = format!("{}/api/admin/v1", world.mas_admin_url().trim_end_matches('/'));
@@ -130,7 +133,8 @@ async fn admin_api_can_be_the_writer_and_secrets_can_be_in_files_already() {
     ];
     let run = blank(&world).answering(&out(&folder), &lines).exits(0);
     questions_fit(&run);
-    run.matches(&world, "config_init_with_the_admin_api");
+    run.prints(&["warning: every user of this machine can read this file; set its mode to 0600"])
+        .matches(&world, "config_init_with_the_admin_api");
     let secrets = ["config.toml 600", "keycloak-client-secret 600", "mas-client-secret 600"];
     assert_eq!(files(&folder), secrets);
     with_file(&world, &folder, "doctor").exits(0);
@@ -157,6 +161,7 @@ async fn answer_of_a_server_that_does_not_answer_can_be_kept() {
         "t0k3n-c4nary",
         "y",
         "example.org",
+        "mas",
         "mas-cli",
         "mas-cli",
         "/nowhere.yaml",
@@ -173,6 +178,7 @@ async fn answer_of_a_server_that_does_not_answer_can_be_kept() {
         "http://127.0.0.1:1/",
         "Keep this answer all the same?",
         "type it again",
+        "problem: this is neither mas-cli nor mas-api; type one of the two",
         "cannot read /dev/null: it has to contain the secret in one line",
     ]);
     with_file(&world, &folder, "config check").exits(0);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use secrecy::SecretString;
 
-use crate::config::is_path;
+use crate::config::{is_path, others_who_read};
 use crate::error_chain::in_one_line;
 use crate::failure::Failure;
 use crate::files;
@@ -108,7 +108,14 @@ impl Terminal {
                 (true, Some(before)) => return Ok(before.clone()),
                 (true, None) => {}
                 (false, _) if is_path(&answer) => match readable(Path::new(&answer)) {
-                    Ok(path) => return Ok(GivenSecret::File(path)),
+                    Ok(path) => {
+                        if let Some(readers) = others_who_read(&path) {
+                            self.say(&format!(
+                                "  warning: {readers} can read this file; set its mode to 0600"
+                            ));
+                        }
+                        return Ok(GivenSecret::File(path));
+                    }
                     Err(error) => self.say(&format!("  cannot read {answer}: {error}")),
                 },
                 (false, _) if answer.contains(char::is_control) => {

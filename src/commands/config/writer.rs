@@ -34,7 +34,10 @@ pub(super) async fn ask(
         kind = match terminal.ask(WRITER, Some(kind))?.as_str() {
             MAS_CLI => MAS_CLI,
             MAS_API => MAS_API,
-            _ => continue,
+            _ => {
+                terminal.say("  problem: this is neither mas-cli nor mas-api; type one of the two");
+                continue;
+            }
         };
         if kind == MAS_CLI {
             mas_cli(terminal, answers)?;

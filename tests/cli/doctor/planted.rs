@@ -10,15 +10,15 @@ use matrix_keycloak_sync::standins::{NewUser, RunningWorld, World};
 
 use super::{by_client, doctor};
 use crate::harness::{
-    BY_BOTH, Program, group, mas_cli, own_error, program, program_by, program_for, settings,
-    started, the_table,
+    BY_BOTH, Program, group, listening, mas_cli, own_error, program, program_by, program_for,
+    settings, started, the_table,
 };
 use crate::sections::state_file;
 
 /// What is wrong, in which world, with which settings, and what is found.
 type Planted = (&'static str, fn() -> World, fn(&RunningWorld) -> Program, &'static [&'static str]);
 
-const PLANTED: [Planted; 27] = [
+const PLANTED: [Planted; 37] = [
     (
         "client secret",
         the_table,
@@ -141,6 +141,61 @@ const PLANTED: [Planted; 27] = [
     ("listener elsewhere", the_table, with_a_listener_elsewhere, &["settings listen problem"]),
     ("trusted directories", the_table, with_trust, &["settings federation warning"]),
     ("secrets for all", the_table, with_a_file_for_all, &["settings configuration warning"]),
+    ("secret's file for all", the_table, with_a_token_for_all, &["settings secret_files warning"]),
+    ("state's folder for all", the_table, with_a_folder_for_all, &["settings state_file warning"]),
+    (
+        "listener of something else",
+        the_table,
+        with_the_listener_of_synapse,
+        &["settings listen problem"],
+    ),
+    (
+        "hook without interpreter",
+        the_table,
+        |world| with_a_hook(world, "echo refused\n"),
+        &["settings on_refused problem"],
+    ),
+    (
+        "hook with an interpreter that is not there",
+        the_table,
+        |world| with_a_hook(world, "#!/usr/bin/pyhton3 -u\n"),
+        &["settings on_refused problem"],
+    ),
+    (
+        "entry that protects everyone",
+        the_table,
+        |world| by_client(world).file(world, "[policy]\nprotect = [\"/.*/\"]\n"),
+        &["keycloak protect_entries warning"],
+    ),
+    (
+        "no disable",
+        the_table,
+        |world| with_limit(world, "max_disable"),
+        &["settings limits warning"],
+    ),
+    (
+        "no second look",
+        the_table,
+        |world| with_limit(world, "max_look"),
+        &["settings limits warning"],
+    ),
+    (
+        "limits that limit nothing",
+        the_table,
+        |world| {
+            by_client(world).file(
+                world,
+                "[limits]\nmin_members = 0\nmax_disable = 1000\nmax_disable_percent = 100\n",
+            )
+        },
+        &["keycloak limits warning"],
+    ),
+    (
+        "watch of another server",
+        the_table,
+        with_the_listener_of_another_watch,
+        &["settings listen problem"],
+    ),
 ];
 
 fn by_both(world: &RunningWorld) -> Program {
@@ -208,6 +263,46 @@ fn with_a_file_for_all(world: &RunningWorld) -> Program {
     let path = world.directory().join("config.toml");
     fs::set_permissions(path, fs::Permissions::from_mode(0o644)).expect("ours");
     program
+}
+
+fn with_a_token_for_all(world: &RunningWorld) -> Program {
+    let token = world.directory().join("token");
+    fs::write(&token, world.admin_token()).expect("writable");
+    for (path, mode) in [(world.directory(), 0o755), (&token, 0o644)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
+    }
+    by_client(world)
+        .without("MATRIX_ADMIN_TOKEN")
+        .file(world, &format!("[synapse]\nadmin_token_file = \"{}\"\n", token.display()))
+}
+
+fn with_a_folder_for_all(world: &RunningWorld) -> Program {
+    let folder = world.directory().join("open");
+    fs::create_dir(&folder).expect("writable");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("ours");
+    by_client(world).file(world, &format!("state_file = \"{}/state.db\"\n", folder.display()))
+}
+
+fn with_the_listener_of_synapse(world: &RunningWorld) -> Program {
+    let address = world.synapse.url().trim_start_matches("http://").to_owned();
+    by_client(world).file(world, &format!("[watch]\nlisten = {address:?}\n"))
+}
+
+fn with_the_listener_of_another_watch(world: &RunningWorld) -> Program {
+    let address = listening(r#"{"version": 1, "server_name": "example.com", "state": "in_step"}"#);
+    by_client(world).file(world, &format!("[watch]\nlisten = \"{address}\"\n"))
+}
+
+fn with_a_hook(world: &RunningWorld, script: &str) -> Program {
+    let hook = world.directory().join("hook");
+    fs::write(&hook, script).expect("writable");
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).expect("ours");
+    by_client(world).file(world, &format!("[watch]\non_refused = [\"{}\"]\n", hook.display()))
+}
+
+/// Returns the program with a limit that refuses every plan.
+fn with_limit(world: &RunningWorld, limit: &str) -> Program {
+    by_client(world).file(world, &format!("[limits]\n{limit} = 0\n"))
 }
 
 #[tokio::test]
