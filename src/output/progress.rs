@@ -1,10 +1,11 @@
 //! Shows the progress of long work on stderr, only on a terminal and after the first second.
 
+use std::fmt;
 use std::io::IsTerminal;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::apply::ApplyTallies;
 use crate::readers::{Tallies, Tally};
@@ -64,7 +65,7 @@ impl Progress {
             if tried.count() < of {
                 "applying".to_owned()
             } else {
-                "waiting for Synapse to show it".to_owned()
+                "waiting for Synapse".to_owned()
             }
         };
         let done = || if tried.count() < of { tried.count() } else { confirmed.count() };
@@ -102,16 +103,11 @@ impl Progress {
 
 /// Returns how many were read, and how fast. If the server reports a total, which Keycloak does for
 /// no group, it adds the time left.
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "three digits are enough to read"
-)]
+#[expect(clippy::cast_precision_loss, reason = "three digits are enough to read")]
 fn pace(tally: &Tally, what: &str, took: Duration) -> String {
     let count = tally.count();
     let rate = (count as f64 / took.as_secs_f64().max(0.001)).max(1.0);
-    let a_second = HumanCount(rate as u64);
+    let a_second = whole(rate);
     let so_far = HumanCount(count as u64);
     match tally.expected().and_then(|expected| Some((expected, expected.checked_sub(count)?))) {
         Some((expected, left)) => {
@@ -122,20 +118,90 @@ fn pace(tally: &Tally, what: &str, took: Duration) -> String {
     }
 }
 
+/// Returns a rate as a whole number.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rate is positive, and a whole number is enough to read"
+)]
+fn whole(rate: f64) -> HumanCount {
+    HumanCount(rate as u64)
+}
+
 fn bar(of: Option<usize>) -> ProgressBar {
+    // Even a million accounts fit 80 columns.
     let template = match of {
         None => "{spinner} {msg}",
-        Some(_) => "{spinner} {msg} {bar:24} {human_pos}/{human_len} ({per_sec}, {eta} left)",
+        Some(_) => "{spinner} {msg} {bar:10} {human_pos}/{human_len} ({rate}, {eta} left)",
     };
     let style =
         ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = style.with_key("rate", |state: &ProgressState, text: &mut dyn fmt::Write| {
+        let _ = write!(text, "{}/s", whole(state.per_sec()));
+    });
     let bar = of.map_or_else(ProgressBar::new_spinner, |length| ProgressBar::new(length as u64));
     bar.with_style(style)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use indicatif::{ProgressDrawTarget, TermLike};
+
     use super::*;
+
+    /// A terminal that keeps what is drawn.
+    #[derive(Debug, Clone, Default)]
+    struct Drawn(Arc<Mutex<String>>);
+
+    impl TermLike for Drawn {
+        fn width(&self) -> u16 {
+            200
+        }
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write_str(&format!("{text}\n"))
+        }
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.0.lock().expect("no panic").push_str(text);
+            Ok(())
+        }
+        fn clear_line(&self) -> io::Result<()> {
+            self.write_str("\n")
+        }
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn progress_of_a_million_accounts_fits_80_columns_and_has_whole_numbers() {
+        for message in ["rechecking accounts", "applying", "waiting for Synapse"] {
+            let drawn = Drawn::default();
+            let bar = bar(Some(1_000_000));
+            bar.set_draw_target(ProgressDrawTarget::term_like(Box::new(drawn.clone())));
+            bar.set_message(message);
+            bar.set_position(900_000);
+            bar.tick();
+            let text = drawn.0.lock().expect("no panic").clone();
+            assert!(text.contains("900,000/1,000,000 (") && text.contains("/s, "), "{text}");
+            assert!(!text.contains('.'), "{text}");
+            assert!(text.lines().all(|line| line.trim_end().chars().count() < 80), "{text}");
+        }
+    }
 
     #[test]
     fn reading_tells_its_rate_and_the_time_left_where_the_server_tells_how_many_there_are() {

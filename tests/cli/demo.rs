@@ -1,6 +1,7 @@
 //! `demo` is short and ends with a command that works; on its playground people join, leave, are renamed
 //! and locked, and the directory goes down.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -108,6 +109,31 @@ async fn what_happens_on_the_playground_shows_in_the_printed_commands() {
     assert!(!playground.printed(" plan", 0).contains("unverified"));
     playground.post("lock/alice", "").await;
     assert!(playground.page().await.contains("<button aria-label=\"unlock: alice\">"));
+}
+
+#[tokio::test]
+async fn playground_fits_80_columns_and_its_last_hint_works_as_written() {
+    let playground = Playground::start();
+    // Commands and paths are not wrapped.
+    let prose = playground.introduction.lines().filter(|line| !line.starts_with("  "));
+    assert_eq!(prose.filter(|line| line.chars().count() > 80).collect::<Vec<_>>(), [""; 0]);
+    let (_, path) = playground.introduction.split_once("configuration is in\n").expect("a path");
+    let path = path.lines().next().expect("a path").trim();
+    let text = fs::read_to_string(path).expect("a configuration");
+    let with = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from} in {text}");
+        fs::write(path, text.replace(from, to)).expect("writable");
+        playground.printed(" plan", 0)
+    };
+    // No one was ever seen out of the group, so the time begins with a run that may write.
+    with("# grace = ", "grace = ");
+    playground.printed(" sync", 0);
+    assert!(playground.printed(" plan", 0).contains("policy.grace"));
+    let lines = "disable = \"lock\"\ndeactivate_after = \"2m\"\n";
+    fs::write(path, text.replace(lines, "")).expect("writable");
+    let without = fs::read_to_string(path).expect("a configuration");
+    fs::write(path, without.replace("# disable = ", "disable = ")).expect("writable");
+    assert!(playground.printed(" plan", 0).contains("deactivate: rooms and e-mail"));
 }
 
 #[tokio::test]

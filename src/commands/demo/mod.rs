@@ -171,7 +171,9 @@ fn config(world: &RunningWorld, deactivate_after: &str, more: &str) -> Result<Pa
          [synapse]\nurl = {}\nadmin_token = {}\n\n[writer.mas_cli]\ncommand = [{}, \"stand-in\", \"mas-cli\"]\nconfig = {}\n\n\
          # For type = \"mas-api\" under [writer], or source = \"mas\" under [accounts]:\n\
          [writer.mas_api]\nurl = {}\nissuer = {}\nclient_id = {}\nclient_secret = {}\n\n\
-         [policy]\ndisable = \"lock\"\ndeactivate_after = {}\n\n\
+         [policy]\ndisable = \"lock\"\ndeactivate_after = {}\n\
+         # To disable accounts only after a while:\n# grace = \"30s\"\n\
+         # To deactivate accounts at once, in place of the first two lines:\n# disable = \"deactivate\"\n\n\
          [limits]\nmax_disable_percent = 80   # there are only a few accounts here\n{more}",
         value("MATRIX_SERVER_NAME"),
         toml::Value::from(world.directory().join("state.db").display().to_string()),

@@ -90,7 +90,7 @@ fn introduction(url: &str, config: &Path, commands: &str) -> String {
          curl -X POST {url}/lock/lena\n  curl -d name=mallory {url}/add\n  curl -X POST {url}/register/mallory\n  \
          curl -X POST {url}/directory/down\n\n\
          A locked account is deactivated after {STAGE}. The configuration is in\n  {}\n\
-         Add grace = \"30s\" or disable = \"deactivate\" to its [policy], and see the difference.\n",
+         Take away one # in its [policy], as it says there, and see the difference.\n",
         indent(commands, "  "),
         config.display()
     )
