@@ -195,6 +195,15 @@ impl Failure {
         in_one_line(self)
     }
 
+    /// Does the same with the lines of a configuration file as `FILE:LINE`, not as excerpts.
+    #[must_use]
+    pub fn without_excerpts(&self) -> String {
+        match self {
+            Self::Config(error) => error.without_excerpts(),
+            _ => self.in_one_line(),
+        }
+    }
+
     /// Returns what to do about it, if there is something.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

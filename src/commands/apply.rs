@@ -16,7 +16,7 @@ use crate::plan::{
 };
 use crate::planner::{Past, Policy, Verdict};
 use crate::readers::Reading;
-use crate::session::{Aim, Asking, Order, Session, Writing, warn_of_doubts};
+use crate::session::{Aim, Asking, Order, Session, Writing};
 use crate::shell::path_word;
 
 /// More than a plan that keeps a million accounts.
@@ -42,7 +42,7 @@ pub async fn apply(
     let reading = run.unless_stopped(session.read()).await?;
     let still_holds = |aim| what_still_holds(session, &reading, saved.actions.clone(), aim);
     let mut plan = run.unless_stopped(still_holds(Aim::write(order.approve))).await?;
-    warn_of_doubts(&reading.facts, &plan);
+    session.warn_of_doubts(&reading.facts, &plan);
 
     session.show_whole("Saved plan", &plan, &order.digest)?;
     if !run.check(&order, global, &mut plan)?.is_empty() {

@@ -45,6 +45,22 @@ impl Excerpt {
         let range = (before.len(), before.len() + marked.len());
         Self { path, line, column, text: before + &marked + after, marked: range }
     }
+
+    /// Returns file and line.
+    pub(super) fn position(&self) -> String {
+        format!("{}:{}", self.path.display(), self.line)
+    }
+}
+
+impl Place {
+    /// Returns it in a few words: `FILE:27`.
+    pub(super) fn position(&self) -> String {
+        match self {
+            Self::Line(excerpt) => excerpt.position(),
+            Self::File(path, _) => path.display().to_string(),
+            Self::Variable(name) => format!("the variable {name}"),
+        }
+    }
 }
 
 impl fmt::Display for Place {

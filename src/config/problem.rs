@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::excerpt::{Excerpt, Place};
+use crate::error_chain::in_one_line;
 
 /// One problem: the key, its value, and what is expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +54,31 @@ pub enum ConfigError {
     /// Keys and values that are wrong.
     #[error("the configuration has {}{}", count(.0), listed(.0))]
     Problems(Vec<Problem>),
+}
+
+impl ConfigError {
+    /// Returns it in one line, with each place as `FILE:LINE`.
+    #[must_use]
+    pub fn without_excerpts(&self) -> String {
+        let problems: Vec<_> = match self {
+            Self::Unreadable { .. } => return in_one_line(self),
+            Self::NotToml { mistakes, .. } => mistakes
+                .iter()
+                .map(|Mistake { message, place }| format!("{}: {message}", place.position()))
+                .collect(),
+            Self::Problems(problems) => {
+                let mut sorted: Vec<_> = problems.iter().collect();
+                sorted.sort_by_key(|problem| (problem.place.is_none(), problem.place.as_ref()));
+                let place = |problem: &Problem| problem.place.as_ref().map(Place::position);
+                let shown = |problem: &&Problem| match place(problem) {
+                    Some(place) => format!("{place}: {problem}"),
+                    None => problem.to_string(),
+                };
+                sorted.iter().map(shown).collect()
+            }
+        };
+        problems.join("; ").replace('\n', " ")
+    }
 }
 
 fn count(problems: &[Problem]) -> String {

@@ -362,12 +362,18 @@ impl Plan {
     /// directory is unverified.
     #[must_use]
     pub fn is_in_doubt(&self) -> bool {
-        self.kept.iter().any(|kept| kept.reason == KeptReason::FederationInDoubt)
+        self.has_unverified_directory()
             || (self.not_rechecked.is_none()
                 && self
                     .actions
                     .iter()
                     .any(|action| matches!(action.skipped, Some(Skip::NotSeen(_)))))
+    }
+
+    /// Returns whether accounts are kept because a directory is unverified.
+    #[must_use]
+    pub fn has_unverified_directory(&self) -> bool {
+        self.kept.iter().any(|kept| kept.reason == KeptReason::FederationInDoubt)
     }
 
     /// Returns how many accounts are kept for each reason.

@@ -16,6 +16,8 @@ mod unseen_locks;
 mod warnings;
 mod writing;
 
+use std::sync::Mutex;
+
 use tracing::warn;
 
 use self::state_file::StateFileUse;
@@ -39,7 +41,6 @@ pub(crate) use self::notifications::{RunReport, next_step};
 pub(crate) use self::pager::page;
 pub(crate) use self::pipeline::{Aim, Decision};
 pub(crate) use self::print::{PrintError, print, print_with, say, tell, tell_the_end};
-pub(crate) use self::warnings::warn_of_doubts;
 pub(crate) use self::writing::Writing;
 
 /// A run with its configuration, readers and state file.
@@ -54,6 +55,8 @@ pub(crate) struct Session {
     pub(crate) purpose: StateFileUse,
     /// The state file, if one is in use.
     pub(crate) state: Option<State>,
+    /// The unverified directories of the last warning about them.
+    warned_of: Mutex<Option<Vec<Box<str>>>>,
 }
 
 /// A session to examine, with what was found when it was opened.
@@ -143,7 +146,9 @@ impl Session {
         };
         let is_hidden = global.quiet || global.log_format == LogFormat::Json;
         let progress = if is_hidden { Progress::hidden() } else { Progress::on_terminal() };
-        Ok((Self { config, readers, progress, mas, mas_cli, purpose, state: None }, warnings))
+        let (state, warned_of) = (None, Mutex::default());
+        let session = Self { config, readers, progress, mas, mas_cli, purpose, state, warned_of };
+        Ok((session, warnings))
     }
 
     /// Returns the configured writer.

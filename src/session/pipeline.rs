@@ -2,7 +2,6 @@
 //! warnings.
 
 use super::Session;
-use super::warnings::warn_of_doubts;
 use crate::failure::Failure;
 use crate::metrics::metrics;
 use crate::model::UserId;
@@ -83,7 +82,7 @@ impl Session {
         aim: Aim,
     ) -> Result<Plan, Failure> {
         let plan = self.whole_plan(self.decide(reading, scope, aim).await?);
-        warn_of_doubts(&reading.facts, &plan);
+        self.warn_of_doubts(&reading.facts, &plan);
         if scope.is_none() {
             metrics().plan(&plan);
         }
@@ -101,7 +100,7 @@ impl Session {
     pub(crate) async fn review<'f>(&'f self, reading: &'f Reading) -> Result<Review<'f>, Failure> {
         let mut review = self.decide(reading, None, Aim::Show).await?.into_review();
         self.config.limits.defer_stages(review.plan_mut(), Past::default());
-        warn_of_doubts(&reading.facts, review.plan());
+        self.warn_of_doubts(&reading.facts, review.plan());
         metrics().plan(review.plan());
         Ok(review)
     }
@@ -175,7 +174,7 @@ impl Session {
             plan.admins_of_mas = of_mas.and(known);
         }
         if aim != Aim::Compare {
-            warn_of_doubts(&reading.facts, &plan);
+            self.warn_of_doubts(&reading.facts, &plan);
         }
         Ok(plan)
     }

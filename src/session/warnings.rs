@@ -1,7 +1,10 @@
 //! What an administrator should check although the run goes on.
 
-use tracing::warn;
+use std::sync::PoisonError;
 
+use tracing::{info, warn};
+
+use super::Session;
 use crate::config::MasApiConfig;
 use crate::mas_api::Exposure;
 use crate::model::{TokenOwners, UnknownNotifier};
@@ -9,12 +12,36 @@ use crate::phrases::{counted, joined};
 use crate::plan::{KeptReason, Plan, Reason, Skip};
 use crate::planner::Facts;
 
-/// Warns about what a plan could not verify.
-pub(crate) fn warn_of_doubts(facts: &Facts, plan: &Plan) {
-    warn_of_directories(plan);
-    warn_of_contradictions(plan);
-    warn_of_failed_rechecks(plan);
-    warn_of_unseen_directories(facts, plan);
+impl Session {
+    /// Warns about what a plan could not verify.
+    pub(crate) fn warn_of_doubts(&self, facts: &Facts, plan: &Plan) {
+        self.warn_of_directories(plan);
+        warn_of_contradictions(plan);
+        warn_of_failed_rechecks(plan);
+        warn_of_unseen_directories(facts, plan);
+    }
+
+    /// Warns about unverified directories when they change, and logs when it is over: `watch` plans
+    /// every few minutes while a directory is down.
+    fn warn_of_directories(&self, plan: &Plan) {
+        let mut warned = self.warned_of.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(count) = plan.kept_by_reason().get(&KeptReason::FederationInDoubt).copied() else {
+            if plan.doubtful.is_empty() && warned.take().is_some() {
+                info!("the directories behind Keycloak are verified again");
+            }
+            return;
+        };
+        if warned.as_ref() == Some(&plan.doubtful) {
+            return;
+        }
+        warn!(
+            "a directory behind Keycloak (LDAP, Active Directory) is unverified, because it may be down or contradicts \
+             itself: {} kept. Check User federation in Keycloak, and that the directory answers. If none of its users is \
+             meant to be in the group, set keycloak.federation = \"trust\"",
+            counted(count, "account is", "accounts are")
+        );
+        *warned = Some(plan.doubtful.clone());
+    }
 }
 
 /// Warns about access that no one needs.
@@ -46,17 +73,6 @@ pub(super) fn warn_of_unknown_notifier(owners: &TokenOwners) {
              to policy.protect, because the token ends with the owner's account"
         ),
         None => {}
-    }
-}
-
-fn warn_of_directories(plan: &Plan) {
-    if let Some(count) = plan.kept_by_reason().get(&KeptReason::FederationInDoubt) {
-        warn!(
-            "a directory behind Keycloak (LDAP, Active Directory) is unverified, because it may be down or contradicts \
-             itself: {} kept. Check User federation in Keycloak, and that the directory answers. If none of its users is \
-             meant to be in the group, set keycloak.federation = \"trust\"",
-            counted(*count, "account is", "accounts are")
-        );
     }
 }
 

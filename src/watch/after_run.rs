@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Backoff;
+use super::reached::Reached;
 use super::to_do::{Reported, ToDo};
 use crate::metrics::RunKind;
 use crate::model::Timestamp;
@@ -39,22 +40,6 @@ pub(super) struct CarriedOut {
     pub(super) waiting: Option<Waiting>,
     /// When the earliest grace period ends.
     pub(super) grace_ends: Option<Timestamp>,
-}
-
-/// What carrying out a plan came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reached {
-    InStep,
-    Incomplete,
-}
-
-impl Reached {
-    pub(super) fn text(self) -> &'static str {
-        match self {
-            Self::InStep => "in step",
-            Self::Incomplete => "incomplete; the rest is tried again",
-        }
-    }
 }
 
 /// Actions that wait for an approval.
@@ -95,7 +80,7 @@ pub(super) enum Effect {
     Ready,
     /// Say that the last run left something undone. It is ready all the same, but not longer than
     /// before.
-    Incomplete,
+    Incomplete(Reached),
     /// Say that it is not ready. Anyone may read the reason; the details are for the service
     /// manager.
     NotReady(NotReady, String),
@@ -133,9 +118,7 @@ impl Ended {
     pub(super) fn result(&self) -> RunResult {
         match self {
             Self::CarriedOut(CarriedOut { reached: Reached::InStep, .. }) => RunResult::InStep,
-            Self::CarriedOut(CarriedOut { reached: Reached::Incomplete, .. }) => {
-                RunResult::Incomplete
-            }
+            Self::CarriedOut(_) => RunResult::Incomplete,
             Self::Refused { .. } => RunResult::Refused,
             Self::Failed(Failed { cause: Cause::Locked, .. }) => RunResult::Locked,
             Self::Failed(Failed { cause: Cause::Other, .. }) => RunResult::Failed,
@@ -264,13 +247,13 @@ impl Standing {
                 effects.extend([Effect::FullRun(When::Regular), Effect::Ready]);
             }
             Reached::InStep => {}
-            Reached::Incomplete => effects.extend(self.incomplete(kind)),
+            left => effects.extend(self.incomplete(kind, left)),
         }
         effects
     }
 
     /// The rest is tried again. If that helps in none of several full runs, it is a failure.
-    fn incomplete(&mut self, kind: RunKind) -> Vec<Effect> {
+    fn incomplete(&mut self, kind: RunKind, reached: Reached) -> Vec<Effect> {
         let pause = self.backoff.pause(self.interval);
         if kind != RunKind::Full {
             return vec![Effect::FullRun(When::Within(pause))];
@@ -278,11 +261,11 @@ impl Standing {
         (self.refusals.last, self.failing) = (None, self.overdue);
         let again = Effect::FullRun(When::After(pause));
         if self.succeeded.elapsed() <= self.interval * INTERVALS_READY {
-            return vec![again, Effect::Incomplete];
+            return vec![again, Effect::Incomplete(reached)];
         }
         self.overdue = true;
-        let line = format!("{}: each left something undone", NotReady::Stale.text());
-        let hint = Some("Check the warnings of the last run in the log.".to_owned());
+        let line = format!("{}: {}", NotReady::Stale.text(), reached.why_undone());
+        let hint = Some(reached.hint().to_owned());
         let mut effects = vec![again];
         effects.extend(self.report_failure(NotReady::Stale, line, hint, pause));
         effects

@@ -6,6 +6,7 @@ mod event_cursor;
 mod event_source;
 mod new_accounts;
 mod notifications;
+mod reached;
 mod registrations;
 mod round;
 mod schedule;

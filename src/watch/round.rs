@@ -6,7 +6,8 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use tracing::{info, warn};
 
-use super::after_run::{CarriedOut, Ended, Reached, Waiting};
+use super::after_run::{CarriedOut, Ended, Waiting};
+use super::reached::Reached;
 use super::to_do::ToDo;
 use super::watcher::{COMMAND, PAUSE, Watcher};
 use crate::exit::Exit;
@@ -222,7 +223,11 @@ impl Watcher<'_> {
         self.news = Some(self.news_of(plan, kind, &outcomes));
         // An action that waits for an approval is no reason to try again soon.
         let is_incomplete = exit == Exit::Incomplete && !plan.waits_for_approval_alone(&outcomes);
-        let reached = if is_incomplete { Reached::Incomplete } else { Reached::InStep };
+        let reached = match is_incomplete {
+            false => Reached::InStep,
+            true if plan.has_unverified_directory() => Reached::Unverified,
+            true => Reached::Incomplete,
+        };
         log_run(plan, kind, &outcomes, reached);
         if let Some(since) = since.filter(|_| outcomes.contains(&Outcome::Done)) {
             metrics().lag(since.until(Timestamp::now()));
@@ -335,7 +340,7 @@ fn log_run(plan: &Plan, kind: RunKind, outcomes: &[Outcome], reached: Reached) {
         Reached::InStep => {
             info!(kind, members, accounts, done, undone, in_doubt, "{told}: in step");
         }
-        Reached::Incomplete => warn!(
+        Reached::Incomplete | Reached::Unverified => warn!(
             kind,
             members,
             accounts,

@@ -99,7 +99,7 @@ impl Watcher<'_> {
     pub(super) fn show_effect(&self, effect: &Effect) {
         match effect {
             Effect::Ready => self.board.set_state(WatchState::InStep),
-            Effect::Incomplete => self.board.set_state(WatchState::Incomplete),
+            Effect::Incomplete(_) => self.board.set_state(WatchState::Incomplete),
             Effect::StillNotReady(..) if self.health.is_ready() => {}
             Effect::NotReady(why, _) | Effect::StillNotReady(why, _) => {
                 self.board.set_state((*why).into());

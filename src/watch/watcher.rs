@@ -10,10 +10,11 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, info, warn};
 
 use super::after_run::{
-    Cause, Effect, Ended, Failed, HookCall, INTERVALS_READY, Reached, Standing, When, in_words,
+    Cause, Effect, Ended, Failed, HookCall, INTERVALS_READY, Standing, When, in_words,
 };
 use super::event_source::EventSource;
 use super::new_accounts::NewAccounts;
+use super::reached::Reached;
 use crate::apply::{Hangup, Stop};
 use crate::cli::Global;
 use crate::config::SecretFiles;
@@ -221,8 +222,8 @@ impl<'g> Watcher<'g> {
                 self.manager.status(Reached::InStep.text());
                 self.health.set_ready(Ok(()));
             }
-            Effect::Incomplete => {
-                self.manager.status(Reached::Incomplete.text());
+            Effect::Incomplete(reached) => {
+                self.manager.status(reached.text());
                 if !self.health.is_ready() {
                     self.health.set_ready(Ok(()));
                 }
@@ -308,7 +309,7 @@ impl<'g> Watcher<'g> {
                 error!(
                     hint = failure.hint(),
                     "{why}, but the new configuration cannot be used: {}; the old one stays in use",
-                    failure.in_one_line()
+                    failure.without_excerpts()
                 );
                 self.secret_files = self.secret_files.again();
             }

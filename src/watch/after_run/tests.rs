@@ -61,7 +61,7 @@ fn shown(effects: &[Effect]) -> String {
         Effect::FullRun(When::Within(_)) => "full run within".to_owned(),
         Effect::ForgetReading => "forget".to_owned(),
         Effect::Ready => "ready".to_owned(),
-        Effect::Incomplete => "incomplete".to_owned(),
+        Effect::Incomplete(_) => "incomplete".to_owned(),
         Effect::NotReady(why, _) => format!("not ready ({})", why.text()),
         Effect::StillNotReady(why, _) => format!("still not ready ({})", why.text()),
         Effect::LogLocked { pause, .. } if *pause > LOCK_PAUSE => {
@@ -132,6 +132,21 @@ async fn full_runs_that_leave_something_undone_for_three_intervals_are_a_failure
         (INTERVAL * 3, FULL, done(Reached::Incomplete), &first),
     ])
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn failure_names_the_directory_if_that_is_why_full_runs_leave_something_undone() {
+    let mut standing = Standing::new(INTERVAL);
+    standing.ended(FULL, done(Reached::InStep));
+    tokio::time::advance(INTERVAL * 4).await;
+    let effects = standing.ended(FULL, done(Reached::Unverified));
+    let logged = effects.iter().find_map(|effect| match effect {
+        Effect::LogFailure { line, hint, .. } => Some((line.as_str(), hint.as_deref())),
+        _ => None,
+    });
+    let line = "no full run has succeeded for three intervals: a directory behind Keycloak (LDAP, Active Directory) is unverified";
+    let hint = "Check User federation in Keycloak, and that the directory answers.";
+    assert_eq!(logged, Some((line, Some(hint))));
 }
 
 #[tokio::test(start_paused = true)]

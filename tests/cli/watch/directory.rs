@@ -111,3 +111,25 @@ async fn full_reads_are_not_repeated_at_once_while_a_directory_is_down() {
     // One repetition can have begun; without pauses there would be dozens.
     assert!(world.synapse.requests().count("/v3/users") <= lists + 4, "{}", watching.log());
 }
+
+#[tokio::test]
+async fn unverified_directory_is_a_warning_once_and_its_return_is_logged() {
+    let world = with_a_directory().await;
+    let watching = watching(&world).await;
+    world.keycloak.state().realm("corp").silently(|realm| {
+        for name in DIRECTORY {
+            realm.leave(name, "/matrix-users");
+            realm.disable_user(name);
+        }
+    });
+    watching.has_run(INCOMPLETE, 2).await;
+    let count = |words: &str| watching.log().matches(words).count();
+    assert_eq!(count("is unverified, because it may be down"), 1, "{}", watching.log());
+    world.keycloak.state().realm("corp").silently(|realm| {
+        for name in DIRECTORY {
+            realm.join(name, "/matrix-users");
+            realm.enable_user(name);
+        }
+    });
+    until_so("verified", async || count("behind Keycloak are verified again") == 1).await;
+}

@@ -79,6 +79,11 @@ async fn configuration_is_read_again_on_sighup_and_not_used_if_it_is_wrong() {
     manager.hears("RELOADING=1");
     manager.hears("READY=1");
     watching.has_logged("the old one stays in use");
+    let log = watching.log();
+    let line = log.lines().find(|line| line.contains("SIGHUP, but")).expect("a line");
+    let said =
+        ["config.toml:", ": watch.interval = \"soon\": expected ", "; the old one stays in use"];
+    assert!(said.iter().all(|words| line.contains(words)) && !log.contains('^'), "{log}");
     world.leave("bob");
     becomes(&world, "bob", true, true).await;
     write(&world, "config.toml", &protecting("stranger"));
