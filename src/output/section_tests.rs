@@ -112,3 +112,13 @@ fn text_markdown_and_html_have_every_section() {
         }
     }
 }
+
+#[test]
+fn markdown_lists_every_action_only_in_full_and_says_so() {
+    let mut plan = full();
+    let action = plan.actions[0].clone();
+    plan.actions = vec![action; 1001];
+    let rows = |length| markdown::plan(&plan, &[], length).matches("| **disable** |").count();
+    assert_eq!((rows(Length::Short), rows(Length::Full)), (1000, 1001));
+    assert!(markdown::plan(&plan, &[], Length::Short).contains("**and 1 more**: `plan --full`"));
+}
