@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 
 use super::keycloak::{GroupTree, Owners};
 use super::set_aside::{SetAside, is_aside};
-use super::silence::{Silences, is_silence};
+use super::silence::{GivenUp, Silences, is_silence};
 use super::{ReadError, Readers, Reading, Tally};
 use crate::error_chain::in_one_line;
 use crate::model::{
@@ -20,13 +20,6 @@ use crate::planner::{AskByName, AskFirst, Rechecks, ToRecheck, members_with_sign
 
 /// Accounts rechecked at the same time: 610 users a second, against 330 one after the other.
 pub(super) const AT_A_TIME: usize = 8;
-
-/// Whether a server was given up, so that it is asked nothing more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum GivenUp {
-    Yes,
-    No,
-}
 
 /// The facts that every recheck is compared with.
 struct Context<'l> {
@@ -78,10 +71,10 @@ impl Readers {
         let with = Context { reading, tree: GroupTree::new(membership), owners, tied };
         let (mut answers, given_up) = self.recheck_each(accounts, &with, tally).await?;
         let given_up = self.find_signs(&mut answers, &with, given_up).await;
-        // A server that was given up cannot show that a directory is still up.
+        // A server that says nothing cannot show that a directory is still up.
         let members_after = match given_up {
-            GivenUp::Yes => Some(MemberList::default()),
-            GivenUp::No => match self.members_after(&answers, reading).await {
+            GivenUp::Silent => Some(MemberList::default()),
+            GivenUp::No | GivenUp::Failing => match self.members_after(&answers, reading).await {
                 Err(error) if is_silence(&error) => Some(MemberList::default()),
                 members => members?,
             },
@@ -121,8 +114,8 @@ impl Readers {
                 why
             });
             answers.insert(user_id, recheck);
-            if silences.are_too_many() && started.load(Ordering::Relaxed) < count {
-                given_up = GivenUp::Yes;
+            given_up = silences.give_up().unless_all(&started, count);
+            if given_up != GivenUp::No {
                 break;
             }
         }
@@ -289,7 +282,7 @@ impl Readers {
         let mut found = members_with_signs(unclaimed, &with.reading.facts.members);
         let mut seen = Vec::new();
         let mut given_up = given_up;
-        if given_up == GivenUp::No {
+        if given_up != GivenUp::Silent {
             let (count, started) = (found.len(), AtomicUsize::new(0));
             let mut rechecking = stream::iter(found.clone())
                 .map(|(user_id, signs)| {
@@ -308,8 +301,8 @@ impl Readers {
                 silences.note(&signs);
                 found.remove(&user_id);
                 seen.push((user_id, signs.map_err(|error| in_one_line(&error))));
-                if silences.are_too_many() && started.load(Ordering::Relaxed) < count {
-                    given_up = GivenUp::Yes;
+                given_up = silences.give_up().unless_all(&started, count);
+                if given_up != GivenUp::No {
                     break;
                 }
             }

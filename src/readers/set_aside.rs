@@ -39,8 +39,8 @@ impl SetAside {
 impl Readers {
     /// Asks Synapse about the accounts that may be set aside, until more than `most` others are
     /// found: about those that may be a bridge's, then about those that MAS does not know. The
-    /// first are among the others if their request fails; the second stay as they are, and if many
-    /// of them fail in a row, Synapse is not asked about the rest.
+    /// first are among the others if their request fails; the second stay as they are. If many of
+    /// them fail in a row, or all of them for long, Synapse is not asked about the rest.
     ///
     /// Source: `GET /_synapse/admin/v2/users/{user_id}`.
     pub(super) async fn set_aside(
@@ -51,6 +51,7 @@ impl Readers {
     ) -> Result<SetAside, ReadError> {
         let of_kind = |ask| accounts.iter().filter(move |account| account.ask == ask);
         let mut others = of_kind(AskFirst::Both).count();
+        let mut left = of_kind(AskFirst::Synapse).count();
         let (mut rechecks, mut silences) = (BTreeMap::new(), Silences::default());
         let mut asking = pin!(self.details(of_kind(AskFirst::Synapse)));
         while others <= most
@@ -62,10 +63,15 @@ impl Readers {
                     tally.add(1);
                     rechecks.insert(account.user_id.clone(), Ok(Evidence::new(detail)));
                 }
-                Err(error) if silences.are_too_many() => {
+                Err(error) if is_silence(&error) && silences.are_too_many() => {
                     return Err(given_up(&silences, error));
                 }
                 Ok(_) | Err(_) => others += 1,
+            }
+            left -= 1;
+            if silences.last_too_long() {
+                others += left;
+                break;
             }
         }
         let mut set_aside =
@@ -99,6 +105,7 @@ impl Readers {
         let mut failures = 0;
         let mut asking = pin!(self.details(unknown()));
         while failures < MOST_FAILURES
+            && !silences.last_too_long()
             && let Some((account, detail)) = asking.next().await
         {
             silences.note(&detail);
@@ -117,11 +124,11 @@ impl Readers {
             tally.add(1);
             rechecks.insert(account.user_id.clone(), recheck);
         }
-        if failures == MOST_FAILURES {
-            for account in unknown() {
-                let why = || Err(format!("not asked, because {failures} requests in a row failed"));
-                rechecks.entry(account.user_id.clone()).or_insert_with(why);
-            }
+        // The first of them may have been about accounts of bridges.
+        let failures = if failures > 0 { failures } else { silences.failed() };
+        for account in unknown() {
+            let why = || Err(format!("not asked, because {failures} requests in a row failed"));
+            rechecks.entry(account.user_id.clone()).or_insert_with(why);
         }
         Ok(())
     }

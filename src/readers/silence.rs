@@ -4,6 +4,7 @@
 //! altogether is recognised by several silences with no answer in between, and one that has only errors
 //! by how long that lasts.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -19,6 +20,23 @@ const MOST_IN_A_ROW: usize = 3;
 const MOST_IN_ALL: usize = 24;
 /// How long all requests may fail. Each is repeated, and the lock is held meanwhile.
 const LONGEST_FAILURE: Duration = Duration::from_mins(5);
+
+/// Whether the accounts that are left are not asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum GivenUp {
+    No,
+    /// A server does not answer.
+    Silent,
+    /// Every answer is an error. The other servers may be well.
+    Failing,
+}
+
+impl GivenUp {
+    /// Returns the same, unless everything was asked already.
+    pub(super) fn unless_all(self, started: &AtomicUsize, count: usize) -> Self {
+        if started.load(Ordering::Relaxed) < count { self } else { Self::No }
+    }
+}
 
 /// The silences so far.
 #[derive(Debug, Default)]
@@ -58,12 +76,25 @@ impl Silences {
         self.failed
     }
 
-    /// Returns whether the server is given up: it is silent, or every request has failed for so long
-    /// that the others would fail too.
+    /// Returns whether the server is given up because it is silent.
     pub(super) fn are_too_many(&self) -> bool {
-        self.in_a_row >= MOST_IN_A_ROW
-            || self.in_all >= MOST_IN_ALL
-            || self.failing_since.is_some_and(|since| since.elapsed() > LONGEST_FAILURE)
+        self.in_a_row >= MOST_IN_A_ROW || self.in_all >= MOST_IN_ALL
+    }
+
+    /// Returns whether every request has failed for so long that the others would fail too.
+    pub(super) fn last_too_long(&self) -> bool {
+        self.failing_since.is_some_and(|since| since.elapsed() > LONGEST_FAILURE)
+    }
+
+    /// Returns whether no other request is worth its time, and why.
+    pub(super) fn give_up(&self) -> GivenUp {
+        if self.are_too_many() {
+            GivenUp::Silent
+        } else if self.last_too_long() {
+            GivenUp::Failing
+        } else {
+            GivenUp::No
+        }
     }
 }
 
@@ -127,18 +158,18 @@ mod tests {
         let mut silences = Silences::default();
         let mut note = |answer, later| {
             silences.note(&answer);
-            (silences.are_too_many(), tokio::time::advance(Duration::from_secs(later)))
+            (silences.give_up(), tokio::time::advance(Duration::from_secs(later)))
         };
         let error = || failed(HttpErrorKind::MissingPage);
-        for (answer, later, is_given_up) in [
-            (error(), 299, false),
-            (error(), 1, false),
-            (Ok(()), 1, false),
-            (error(), 301, false),
-            (error(), 0, true),
+        for (answer, later, expected) in [
+            (error(), 299, GivenUp::No),
+            (error(), 1, GivenUp::No),
+            (Ok(()), 1, GivenUp::No),
+            (error(), 301, GivenUp::No),
+            (error(), 0, GivenUp::Failing),
         ] {
-            let (too_long, pause) = note(answer, later);
-            assert_eq!(too_long, is_given_up);
+            let (given_up, pause) = note(answer, later);
+            assert_eq!(given_up, expected);
             pause.await;
         }
     }

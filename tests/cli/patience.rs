@@ -2,6 +2,8 @@
 //! short.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -17,12 +19,13 @@ use matrix_keycloak_sync::mas_api::MasApi;
 use matrix_keycloak_sync::readers::{Readers, Tally};
 use matrix_keycloak_sync::standins::world::ServerStates;
 use matrix_keycloak_sync::standins::{
-    Auth, Fault, Faults, NewAccount, NewUser, Requests, RunningWorld,
+    Auth, Fault, Faults, NewAccount, NewUser, Requests, RunningWorld, SeenRequest,
 };
 
 use crate::harness::{
     BY_BOTH, NO_LIMITS, PROGRAM, account, everyone, settings, started, the_table, write,
 };
+use crate::second_look::id_in_keycloak;
 use crate::watch::registered::watch_goes_on_after_newest_accounts_that_hang;
 
 fn surroundings(world: &RunningWorld) -> Surroundings {
@@ -136,6 +139,42 @@ async fn directory_counts_as_up_if_only_the_last_second_looks_hang() {
     let ended = sync_within(&world, NO_LIMITS).await;
     assert_eq!(ended.expect("a run"), Exit::Incomplete);
     assert_eq!((world.state_of("lars"), active_leavers(&world)), (account(true, true), 3));
+}
+
+/// Aaron is in no group and lena is a member; both are from the directory. 40 others have left.
+async fn directory_and_leavers() -> RunningWorld {
+    let world = the_table().leavers(40, "gone").account("aaron").account("lena");
+    let world = world
+        .with_user(NewUser::member("lena").federated("ldap-1"))
+        .with_user(NewUser::new("aaron").federated("ldap-1"));
+    started(world).await
+}
+
+#[tokio::test]
+async fn directory_does_not_count_as_up_if_keycloak_stops_answering_at_the_second_look() {
+    let world = directory_and_leavers().await;
+    for n in 0..40 {
+        let id = id_in_keycloak(&world, &format!("gone{n:05}"));
+        world.keycloak.faults().on(&id).answer(Fault::Hang);
+    }
+    let ended = sync_within(&world, NO_LIMITS).await;
+    assert_eq!(ended.expect("a run"), Exit::Incomplete);
+    assert_eq!((world.state_of("aaron"), active_leavers(&world)), (account(false, false), 40));
+}
+
+#[tokio::test]
+async fn directory_does_not_count_as_up_if_the_list_after_the_second_look_hangs() {
+    let world = directory_and_leavers().await;
+    let looked = Arc::new(AtomicBool::new(false));
+    let looks = Arc::clone(&looked);
+    let note = move |_: &SeenRequest| looks.store(true, Ordering::Relaxed);
+    world.keycloak.faults().on("/admin/realms/corp/users/").before(note);
+    let is_after =
+        move |seen: &SeenRequest| seen.path.ends_with("/members") && looked.load(Ordering::Relaxed);
+    world.keycloak.faults().matching(is_after).answer(Fault::Hang);
+    let ended = sync_within(&world, NO_LIMITS).await;
+    assert_eq!(ended.expect("a run"), Exit::Incomplete);
+    assert_eq!((world.state_of("aaron"), active_leavers(&world)), (account(false, false), 0));
 }
 
 #[tokio::test]
