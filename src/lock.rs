@@ -178,14 +178,16 @@ fn beside(state_file: &Path) -> PathBuf {
 /// Creates a folder for this user alone, in one that everyone can write to. Refuses a folder of
 /// another user.
 fn own_folder(folder: &Path) -> io::Result<()> {
+    folder_of(rustix::process::geteuid().as_raw(), folder)
+}
+
+fn folder_of(user: u32, folder: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         made => return made,
     }
     let found = folder.symlink_metadata()?;
-    let is_ours = found.is_dir()
-        && found.uid() == rustix::process::geteuid().as_raw()
-        && found.mode() & 0o022 == 0;
+    let is_ours = found.is_dir() && found.uid() == user && found.mode() & 0o022 == 0;
     if is_ours {
         Ok(())
     } else {
@@ -231,10 +233,22 @@ mod tests {
         let folder = directory.path().join("locks");
         own_folder(&folder).expect("made");
         own_folder(&folder).expect("ours");
-        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).expect("ours");
-        assert!(own_folder(&folder).is_err());
+        for mode in [0o777, 0o770, 0o720, 0o702] {
+            let permissions = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(&folder, permissions).expect("ours");
+            assert!(own_folder(&folder).is_err(), "{mode:o}");
+        }
         let link = directory.path().join("link");
         std::os::unix::fs::symlink(directory.path(), &link).expect("a link");
         assert!(own_folder(&link).is_err());
+    }
+
+    #[test]
+    fn a_folder_of_another_user_is_refused() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let folder = directory.path().join("locks");
+        own_folder(&folder).expect("made");
+        let other = rustix::process::geteuid().as_raw() + 1;
+        assert!(folder_of(other, &folder).is_err());
     }
 }

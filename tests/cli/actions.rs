@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use matrix_keycloak_sync::standins::{Fault, SeenRequest};
+use serde_json::json;
 
 use crate::harness::{NO_LIMITS, account, everyone, group, program, started, the_table};
 
@@ -54,6 +55,20 @@ async fn account_is_read_once_after_its_action_if_there_is_no_time_to_wait() {
     program(&world).file(&world, toml).run("sync").exits(4);
     // Once before the action, and once after it.
     assert_eq!(world.synapse.requests().count("/v2/users/@dave"), 2);
+}
+
+#[tokio::test]
+async fn action_on_an_account_that_is_deleted_meanwhile_is_not_done() {
+    let world = started(the_table()).await;
+    let gone = json!({"errcode": "M_NOT_FOUND", "error": "User not found"}).to_string();
+    world.synapse.faults().on("/v2/users/@dave").skip(1).answer(Fault::Status(404, gone));
+    let run = program(&world).file(&world, IMPATIENT).run("sync --format json").exits(4);
+    assert_eq!(
+        run.actions(),
+        ["activate bob in_group done", "disable dave not_in_group scheduled"]
+    );
+    let told = "requested, but Synapse no longer knows the account";
+    assert_eq!(run.json()["actions"][1]["error"], told);
 }
 
 #[tokio::test]

@@ -499,3 +499,17 @@ async fn explain_names_the_last_administrators() {
     ]);
     explain("bob").exits(0).prints(&["bob: still an administrator in MAS"]);
 }
+
+#[tokio::test]
+async fn user_whom_mas_lists_without_the_right_is_no_administrator_in_office() {
+    let world = three().await;
+    world.mas.state().user_mut("bob").expect("seeded").admin = false;
+    world.keycloak.state().realm("corp").leave("boss", "/matrix-admins");
+    world.keycloak.state().realm("corp").leave("ada", "/matrix-admins");
+    // A MAS that does not know the filter lists everyone (trap 42).
+    let listed = |seen: &SeenRequest| seen.target().contains("filter%5Badmin%5D=true");
+    world.mas.admin().faults().matching(listed).answer(Fault::WithoutFilters);
+    let run = with_admins(&world, BY_BOTH, "").run("sync --format json");
+    assert!(run.kept().contains(&"boss last_admin".to_owned()), "{run:?}");
+    assert_eq!(admins(&world), ["boss"]);
+}

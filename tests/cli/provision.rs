@@ -1,7 +1,7 @@
 //! Accounts before the first login: made whole, or finished by the next run, and never for the
 //! wrong user.
 
-use matrix_keycloak_sync::standins::mas::Link;
+use matrix_keycloak_sync::standins::mas::{Link, MasState};
 use matrix_keycloak_sync::standins::world::AccountParts;
 use matrix_keycloak_sync::standins::{Fault, RunningWorld, SeenRequest};
 
@@ -314,6 +314,33 @@ async fn account_that_another_registers_after_an_attempt_is_not_linked() {
         let run = provisioning(&world, BY_BOTH, "").run("sync").exits(4);
         run.prints(&["nothing shows that it is this user's"]);
         assert_eq!(world.parts_of("zoe").subjects, [""; 0], "{is_listed}");
+    }
+}
+
+#[tokio::test]
+async fn account_that_is_there_after_a_lost_request_is_not_linked_if_it_is_older_or_linked() {
+    let long_ago = |mas: &mut MasState| {
+        mas.user_mut("zoe").expect("just made").created_at = "2020-01-01T00:00:00Z".to_owned();
+    };
+    let by_another = |mas: &mut MasState| {
+        let provider = mas.links().next().expect("alice has one").provider_id.clone();
+        let id = mas.user("zoe").expect("just made").id.clone();
+        mas.add_link(Link::new(&provider, "another", &id));
+    };
+    let changes: [fn(&mut MasState); 2] = [long_ago, by_another];
+    for change in changes {
+        let world = zoes().await;
+        let mas = world.mas.shared();
+        let create = || world.mas.admin().faults().at("POST", "/users").times(1);
+        create().before(move |_| {
+            let mut mas = mas.lock();
+            mas.add_user("zoe");
+            change(&mut mas);
+        });
+        create().answer(Fault::Reset);
+        let run = provisioning(&world, BY_BOTH, "").run("sync").exits(4);
+        run.prints(&["nothing shows that it is this user's"]);
+        assert!(!world.parts_of("zoe").subjects.contains(&id_of(&world, "zoe")));
     }
 }
 

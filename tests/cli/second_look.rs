@@ -4,12 +4,13 @@ use matrix_keycloak_sync::standins::{Auth, Fault, RunningWorld, SeenRequest, Wor
 use serde_json::{Value, json};
 
 use crate::harness::{
-    BY_BOTH, EVERY_WAY, NO_LIMITS, account, by_hand, everyone, group, program, program_by,
+    BY_BOTH, BY_MAS, EVERY_WAY, NO_LIMITS, account, by_hand, everyone, group, program, program_by,
     program_with, settings, started, the_table,
 };
+use crate::sections::PROTECT;
 
 /// The member list with only these members.
-fn list_of(world: &RunningWorld, names: &[&str]) -> Fault {
+pub(crate) fn list_of(world: &RunningWorld, names: &[&str]) -> Fault {
     let mut state = world.keycloak.state();
     let realm = state.realm("corp");
     let row = |name: &&str| {
@@ -258,5 +259,20 @@ async fn user_with_an_odd_name_blocks_nothing() {
         ];
         assert_eq!(run.actions(), actions, "{way:?}");
         assert_eq!(run.json()["unnamed"][0]["username"], "o'brien @work", "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn user_who_becomes_an_administrator_of_mas_after_the_list_is_kept() {
+    for way in [BY_MAS, BY_BOTH] {
+        let world = started(the_table()).await;
+        let mas = world.mas.shared();
+        world.keycloak.faults().on("/users").before(move |_| {
+            mas.lock().user_mut("dave").expect("seeded").admin = true;
+        });
+        let sections = format!("{NO_LIMITS}{PROTECT}");
+        let run = program_by(&world, way, &sections).run("sync --format json").exits(0);
+        assert!(run.kept().contains(&"dave admin".to_owned()), "{way:?}: {run:?}");
+        assert_eq!(world.state_of("dave"), account(false, false), "{way:?}");
     }
 }

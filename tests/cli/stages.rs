@@ -12,6 +12,7 @@ use crate::harness::{
     started, the_table,
 };
 use crate::sections::PROTECT;
+use crate::watch::watching::{IN_STEP, QUICK, start};
 
 /// A program that locks, and deactivates after this time.
 fn stages(world: &RunningWorld, way: Way, after: &str, more: &str) -> Program {
@@ -199,4 +200,22 @@ async fn stages_need_locks_and_a_state_file() {
     run("[policy]\ndeactivate_after = \"30d\"\n").tells(&["this needs policy.disable = \"lock\""]);
     let toml = "state_file = \"off\"\n[policy]\ndisable = \"lock\"\ndeactivate_after = \"30d\"\n";
     program(&world).file(&world, toml).run("plan").exits(78).tells(&["this needs the state file"]);
+}
+
+#[tokio::test]
+async fn watch_deactivates_no_more_within_an_hour_than_the_limit() {
+    let world = started(the_table().user("erin").account("erin")).await;
+    sync(&world, BY_BOTH, "30d");
+    sync(&world, BY_BOTH, "30d");
+    wait();
+    let often = QUICK.replace("interval = \"1h\"", "interval = \"1s\"");
+    let limits = "[limits]\nmax_disable = 1\nmax_disable_percent = 100\n";
+    let policy = "[policy]\ndisable = \"lock\"\ndeactivate_after = \"1s\"\n";
+    let watching = start(&world, program_by(&world, BY_BOTH, &format!("{often}{limits}{policy}")));
+    watching.has_run(IN_STEP, 4).await;
+    let done = watching.metric("actions_total{action=\"deactivate\",outcome=\"done\"}").await;
+    assert_eq!(done, Some(1.0), "{}", watching.log());
+    let mut states = ["dave", "erin"].map(|name| world.state_of(name));
+    states.sort_by_key(|state| *state == account(true, true));
+    assert_eq!(states, [account(true, false), account(true, true)]);
 }

@@ -338,3 +338,13 @@ async fn run_that_disables_says_that_open_sessions_last_two_minutes_if_synapse_i
         assert_eq!(run.stderr, "", "MAS's configuration says otherwise");
     }
 }
+
+#[tokio::test]
+async fn account_is_not_locked_if_no_server_says_whether_synapse_shows_locks() {
+    let world = started(the_table()).await;
+    let before = everyone(&world);
+    world.synapse.faults().on("/server_version").answer(Fault::Status(502, String::new()));
+    program(&world).file(&world, LOCK).run("sync").exits(1).tells(&["/server_version", "502"]);
+    assert_eq!(everyone(&world), before);
+    program(&world).file(&world, LOCK).run("plan").exits(0);
+}

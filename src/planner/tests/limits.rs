@@ -2,6 +2,7 @@
 //! not.
 
 use super::*;
+use crate::model::MasAdmin;
 
 /// One account, two, just under and at the first whole tenth, and a share that is the larger
 /// number.
@@ -128,6 +129,22 @@ fn what_was_done_before_counts_so_that_small_steps_are_no_way_around_a_limit() {
         |disabled| limits.refuse_after(&losing(1, 100), Past { disabled, ..Past::default() });
     assert_eq!(after(9), []);
     assert_eq!(after(10), [Refusal::MaxDisable { planned: 1, before: 10, max: 10 }]);
+}
+
+#[test]
+fn what_was_activated_and_granted_before_counts_too() {
+    let open = scene().member("bob").account("bob", DISABLED).plan();
+    let limits = Limits { max_activate: 10, ..OPEN };
+    let after = |activated| limits.refuse_after(&open, Past { activated, ..Past::default() });
+    assert_eq!(after(9), []);
+    assert_eq!(after(10), [Refusal::MaxActivate { planned: 1, before: 10, max: 10 }]);
+
+    let grant = scene().member_with_id("ada", "a").admins(&[("a", "ada")]);
+    let grant = grant.in_mas("ada", ACTIVE, MasAdmin::No).plan();
+    let limits = Limits { max_admin_changes: 10, ..OPEN };
+    let after = |admins| limits.refuse_after(&grant, Past { admins, ..Past::default() });
+    assert_eq!(after(9), []);
+    assert_eq!(after(10), [Refusal::MaxAdminChanges { planned: 1, before: 10, max: 10 }]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::whose::outcome;
 use super::*;
 use crate::model::{Owner, Tie};
 
@@ -224,6 +225,46 @@ fn grace_starts_again_if_the_account_may_have_been_a_members_meanwhile() {
     });
     keeps(&by_older_link, kept_as("bob", KeptReason::Ambiguous));
     assert_eq!(present(&by_older_link), ["bob"]);
+}
+
+#[test]
+fn grace_starts_again_after_every_other_sign_of_a_member() {
+    let looked_at = scene().account("dave", ACTIVE).seen("dave", known(true, true, None));
+    let returned = || scene().member("bob").account("bob", DISABLED);
+    let table = [
+        (looked_at, "kept in_group_at_second_look"),
+        (returned(), "activate in_group"),
+        (returned().reactivate(Reactivate::None), "kept not_ours"),
+        (scene().member("bob").account("bob", LOCKED), "kept locked_by_hand"),
+        (scene().member("bob").account("bob", ERASED), "kept erased"),
+    ];
+    for (scene, expected) in table {
+        let name = scene.facts.accounts[0].localpart().to_string();
+        assert_eq!((outcome(&scene, &name), present(&scene)), (expected.to_owned(), vec![name]));
+    }
+}
+
+#[test]
+fn every_directory_that_a_reading_shows_is_remembered() {
+    let seen = |scene: &Scene| {
+        let draft = Draft::new(&scene.facts, &scene.policy);
+        let rechecks = scene.rechecks(&draft);
+        let presence = draft.presence(&draft.verdicts(&rechecks), &rechecks);
+        let texts = |names: &[&str]| names.join(" ");
+        (texts(&presence.directories_seen), texts(&presence.directories))
+    };
+    let out = known(false, false, Some("ldap"));
+    let mut visible = scene().member("alice").account("alice", ACTIVE);
+    visible.facts.providers = Some(vec!["ldap".into()]);
+    let table = [
+        ("its provider is visible", visible, ("ldap", "")),
+        ("a disabled member", scene().listed("l1", false, Some("ldap")), ("ldap", "")),
+        ("a second look", scene().account("l1", ACTIVE).seen("l1", out), ("ldap", "")),
+        ("an enabled member", scene().listed("l1", true, Some("ldap")), ("", "ldap")),
+    ];
+    for (sign, scene, (in_doubt, alive)) in table {
+        assert_eq!(seen(&scene), (in_doubt.to_owned(), alive.to_owned()), "{sign}");
+    }
 }
 
 #[test]

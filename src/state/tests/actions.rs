@@ -216,6 +216,27 @@ fn old_runs_are_forgotten_with_their_actions_and_no_number_is_given_twice() {
 }
 
 #[test]
+fn run_that_locked_an_account_stays_until_its_second_stage() {
+    let fixture = fixture();
+    let state = fixture.open();
+    let dave = user("dave");
+    let lock = Presence { locked: vec![&dave], ..Presence::default() };
+    let run = acted(&state, ActionKind::Disable, "dave", Some(&Outcome::Done));
+    record(&state, &lock, Timestamp::now());
+    let newest = acted(&state, ActionKind::Disable, "erin", Some(&Outcome::Done));
+    let far = Timestamp::now().after(Duration::from_hours(1000));
+    let left = || {
+        state.forget_runs(far).expect("written");
+        let runs = state.runs(&RunFilter::default()).expect("readable");
+        runs.into_iter().map(|run| run.run).collect::<Vec<_>>()
+    };
+    assert_eq!(left(), [newest, run]);
+    let over = Presence { not_locked: vec![&dave], ..Presence::default() };
+    record(&state, &over, Timestamp::now());
+    assert_eq!(left(), [newest]);
+}
+
+#[test]
 fn an_unfinished_action_is_not_ours_after_a_long_pause() {
     let fixture = fixture();
     let state = fixture.open();

@@ -9,6 +9,7 @@ use matrix_keycloak_sync::standins::keycloak::StorageProvider;
 use super::watching::{INCOMPLETE, QUICK, Watching, start, until_so};
 use super::{becomes, by_mas_cli};
 use crate::harness::{NO_LIMITS, account, everyone, group, started};
+use crate::second_look::id_in_keycloak;
 
 const DIRECTORY: [&str; 3] = ["lars", "lena", "lotte"];
 
@@ -132,4 +133,28 @@ async fn unverified_directory_is_a_warning_once_and_its_return_is_logged() {
         }
     });
     until_so("verified", async || count("behind Keycloak are verified again") == 1).await;
+}
+
+#[tokio::test]
+async fn directory_in_doubt_stays_in_doubt_for_an_event_about_another_user() {
+    let world = with_a_directory().await;
+    // The list lacks lena, who is in the group by her own answer, and lotte has left.
+    for name in ["lena", "lotte"] {
+        world.keycloak.state().realm("corp").silently(|realm| realm.leave(name, "/matrix-users"));
+    }
+    let (before, after) = (world.keycloak.shared(), world.keycloak.shared());
+    let own_answer = format!("/users/{}/groups", id_in_keycloak(&world, "lena"));
+    let groups = || world.keycloak.faults().on(&own_answer);
+    groups().before(move |_| {
+        before.lock().realm("corp").silently(|realm| realm.join("lena", "/matrix-users"));
+    });
+    groups().after(move |_| {
+        after.lock().realm("corp").silently(|realm| realm.leave("lena", "/matrix-users"));
+    });
+    let before = everyone(&world);
+    let watching = start(&world, by_mas_cli(&world, &format!("{QUICK}{NO_LIMITS}")));
+    watching.has_run(INCOMPLETE, 1).await;
+    world.keycloak.state().realm("corp").enable_user("lotte");
+    watching.has_run("kind=\"people\"", 1).await;
+    assert_eq!(everyone(&world), before, "{}", watching.log());
 }

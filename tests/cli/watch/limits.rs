@@ -11,19 +11,23 @@ use crate::sections::state_file;
 const TWO: &str = "[limits]\nmax_disable = 2\nmax_disable_percent = 100\n";
 
 #[tokio::test]
-async fn small_steps_do_not_bypass_a_limit() {
-    let world = started(group().members(5, "c").accounts(5, "c")).await;
-    let watching = watching(&world, TWO).await;
-    for name in ["c00000", "c00001"] {
-        world.leave(name);
-        becomes(&world, name, true, true).await;
+async fn small_steps_do_not_bypass_a_limit_with_a_state_file_or_without() {
+    for state_file in ["", "state_file = \"off\"\n"] {
+        let world = started(group().members(5, "c").accounts(5, "c")).await;
+        let watching = start(&world, by_mas_cli(&world, &format!("{state_file}{QUICK}{TWO}")));
+        watching.is_ready().await;
+        for name in ["c00000", "c00001"] {
+            world.leave(name);
+            becomes(&world, name, true, true).await;
+        }
+        world.leave("c00002");
+        assert_eq!(watching.is_not_ready().await, "not ready: a plan was refused\n");
+        watching.has_run("kind=\"full\",result=\"refused\"", 1).await;
+        watching.has_logged(
+            "1 account would be disabled after 2 within an hour, limits.max_disable is 2",
+        );
+        assert_eq!(world.state_of("c00002"), account(false, false), "{state_file}");
     }
-    world.leave("c00002");
-    assert_eq!(watching.is_not_ready().await, "not ready: a plan was refused\n");
-    watching.has_run("kind=\"full\",result=\"refused\"", 1).await;
-    watching
-        .has_logged("1 account would be disabled after 2 within an hour, limits.max_disable is 2");
-    assert_eq!(world.state_of("c00002"), account(false, false));
 }
 
 #[tokio::test]

@@ -1,12 +1,18 @@
 //! Which account an event is about, and when the grace of its user ends.
 
+use std::time::{Duration, Instant};
+
 use matrix_keycloak_sync::standins::RunningWorld;
 
 use super::watching::{FAILED, IN_STEP, QUICK, Watching, start};
 use super::{becomes, by_mas_cli, in_step, watching};
-use crate::harness::{NO_LIMITS, account, everyone, group, started};
+use crate::harness::{BY_BOTH, NO_LIMITS, account, by_hand, everyone, group, program_by, started};
+use crate::second_look::list_of;
 use crate::sections::state_file;
 use crate::upstream_link::linked;
+
+/// The runs about users in events.
+const PEOPLE: &str = "kind=\"people\"";
 
 #[tokio::test]
 async fn user_who_leaves_one_of_several_groups_is_still_in_the_other() {
@@ -54,6 +60,18 @@ async fn rename_changes_nothing_if_mas_links_the_account() {
 }
 
 #[tokio::test]
+async fn account_that_differs_in_case_from_that_of_mas_is_not_taken_for_it() {
+    let world = started(in_step()).await;
+    world.synapse.state().add_account("Bob");
+    let watching = start(&world, program_by(&world, BY_BOTH, &format!("{QUICK}{NO_LIMITS}")));
+    watching.is_ready().await;
+    world.leave("bob");
+    becomes(&world, "bob", true, true).await;
+    watching.has_run("kind=\"people\",result=\"in_step\"", 1).await;
+    watching.has_logged("1 action done: in step");
+}
+
+#[tokio::test]
 async fn template_decides_which_user_an_account_belongs_to() {
     let world = started(in_step()).await;
     world.keycloak.state().realm("corp").user_mut("alice").expect("seeded").email =
@@ -81,10 +99,56 @@ async fn with_grace(world: &RunningWorld, grace: &str) -> Watching {
 async fn user_who_has_left_is_disabled_when_the_grace_ends_not_at_the_next_full_run() {
     let world = started(in_step()).await;
     let watching = with_grace(&world, "10s").await;
+    // The grace begins when the user leaves, not with the last full run.
+    tokio::time::sleep(Duration::from_secs(4)).await;
     world.leave("alice");
+    let left = Instant::now();
     watching.has_run(IN_STEP, 2).await;
     assert_eq!(world.state_of("alice"), account(false, false), "{}", watching.log());
     becomes(&world, "alice", true, true).await;
+    assert!(left.elapsed() > Duration::from_secs(9), "{:?}", left.elapsed());
+}
+
+#[tokio::test]
+async fn account_that_watch_has_disabled_itself_is_given_back_between_full_runs() {
+    let world = started(in_step()).await;
+    let _watching = watching(&world, &format!("{NO_LIMITS}[policy]\nreactivate = \"own\"\n")).await;
+    world.leave("alice");
+    becomes(&world, "alice", true, true).await;
+    world.join("alice");
+    becomes(&world, "alice", false, false).await;
+}
+
+#[tokio::test]
+async fn change_by_hand_after_an_own_activation_stays_between_full_runs() {
+    let world = started(in_step().user("carol").account("carol")).await;
+    let sections = format!("{NO_LIMITS}[policy]\nreactivate = \"own\"\n");
+    by_mas_cli(&world, &sections).run("sync").exits(0);
+    // The first run of `watch` sees an account that this program has disabled.
+    let watching = watching(&world, &sections).await;
+    world.join("carol");
+    becomes(&world, "carol", false, false).await;
+    watching.has_done(1.0).await;
+    by_hand(&world, "carol", true, true);
+    let people = watching.runs(PEOPLE).await;
+    world.keycloak.state().realm("corp").enable_user("carol");
+    watching.has_run(PEOPLE, people + 1).await;
+    assert_eq!(world.state_of("carol"), account(true, true), "{}", watching.log());
+}
+
+#[tokio::test]
+async fn user_who_leaves_while_the_first_run_reads_is_disabled_by_the_event() {
+    let world = started(in_step()).await;
+    let keycloak = world.keycloak.shared();
+    // The member list is read; the accounts are not.
+    world.synapse.faults().on("limit=5000").times(1).before(move |_| {
+        keycloak.lock().realm("corp").leave("bob", "/matrix-users");
+    });
+    let listed = list_of(&world, &["alice", "bob"]);
+    world.keycloak.faults().on("/members").times(2).answer(listed);
+    let watching = watching(&world, NO_LIMITS).await;
+    becomes(&world, "bob", true, true).await;
+    assert_eq!(watching.runs("kind=\"full\"").await, 1, "{}", watching.log());
 }
 
 #[tokio::test]
@@ -109,7 +173,7 @@ async fn failed_run_is_not_repeated_at_once_if_a_grace_has_ended() {
     watching.has_run(IN_STEP, 2).await;
     world.synapse.server().stop().await;
     watching.has_run(FAILED, 1).await;
-    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(watching.runs(FAILED).await, 1, "{}", watching.log());
     world.synapse.server().restart().expect("the port is free");
     becomes(&world, "alice", true, true).await;
