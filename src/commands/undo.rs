@@ -33,7 +33,9 @@ pub async fn undo(
     let aim = Aim::write(args.approve.as_ref());
     let reading = run.unless_stopped(session.read()).await?;
     let mut plan = run.unless_stopped(plan_of(session, &reading, &undone, aim)).await?;
-    if args.yes {
+    let digest = plan.digest();
+    let is_approved = args.approve.as_ref().is_some_and(|approve| digest.is_meant_by(approve));
+    if args.yes || is_approved {
         plan.include_members();
     }
     // The check prints the refusals: the question about members may change the plan before.
@@ -44,15 +46,12 @@ pub async fn undo(
     let order = Order {
         command: RunCommand::Undo,
         line: format!("undo {id}"),
-        digest: plan.digest(),
+        digest,
         approve: args.approve.as_ref(),
         undoes: Some(id),
     };
     if !run.check(&order, global, &mut plan)?.is_empty() {
         return Ok(Exit::Refused);
-    }
-    if args.approve.is_some() {
-        plan.include_members();
     }
     let again = async || {
         let mut newer = plan_of(session, &reading, &undone, Aim::Compare).await?;

@@ -163,6 +163,20 @@ async fn undo_disables_a_current_member_with_the_digest_of_its_dry_run() {
 }
 
 #[tokio::test]
+async fn approved_undo_shows_the_members_that_it_disables_and_a_stale_approval_leaves_them_out() {
+    let world = activated(EVERY_WAY[0]).await;
+    let stale = by(&world, EVERY_WAY[0]).run("undo 1 --approve 01234567").exits(3);
+    stale.prints(&["disable bob: a member now"]);
+    assert_eq!(world.state_of("bob"), account(false, false));
+    let dry = by(&world, EVERY_WAY[0]).run("undo 1 --dry-run").exits(0);
+    let line = format!("undo 1 --approve {}", digest(&dry));
+    let approved = by(&world, EVERY_WAY[0]).run(&line).exits(0).prints(&["Disable 1 account"]);
+    assert!(!approved.stdout.contains("a member now"), "{}", approved.stdout);
+    assert_eq!(digest(&approved), digest(&dry));
+    assert_eq!(world.state_of("bob"), account(true, true));
+}
+
+#[tokio::test]
 async fn command_that_undo_prints_about_members_works_after_it_has_undone_the_rest() {
     let world = started(the_table()).await;
     remembering(&world, "").run("sync").exits(0);
