@@ -52,6 +52,14 @@ async fn no_account_is_disabled_if_the_directory_of_its_user_is_down() {
 }
 
 #[tokio::test]
+async fn run_is_incomplete_in_its_last_line_too_if_a_directory_is_down() {
+    let world = with_a_directory().await;
+    take_down(&world);
+    let run = program(&world).file(&world, NO_LIMITS).run("sync").exits(4);
+    run.prints(&["Incomplete: 0 activated, 1 disabled, 3 waiting for a directory\n"]);
+}
+
+#[tokio::test]
 async fn plan_is_incomplete_too_if_a_directory_is_down() {
     let world = with_a_directory().await;
     take_down(&world);

@@ -8,7 +8,7 @@ use super::{FAINT, HEADING, Page, SHOWN, reasons};
 use crate::model::{Localpart, Word as _};
 use crate::output::Terminal;
 use crate::phrases::{counted, joined};
-use crate::plan::{Action, ActionKind, Counts, Outcome, Plan, Refusal, Skip};
+use crate::plan::{Action, ActionKind, Counts, KeptReason, Outcome, Plan, Refusal, Skip};
 
 /// Returns the outcome of the actions: failures by name, the rest as counts.
 #[must_use]
@@ -29,8 +29,13 @@ pub fn outcome(plan: &Plan, outcomes: &[Outcome], terminal: Terminal) -> String 
     parts.extend(
         rest.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")),
     );
+    let in_doubt = plan.kept.iter().filter(|kept| kept.reason == KeptReason::FederationInDoubt);
+    let in_doubt = in_doubt.count();
+    if in_doubt > 0 {
+        parts.push(format!("{in_doubt} waiting for a directory"));
+    }
     if !plan.actions.is_empty() {
-        let is_done = plan.actions.iter().zip(outcomes).all(is_settled);
+        let is_done = plan.actions.iter().zip(outcomes).all(is_settled) && !plan.is_in_doubt();
         let word = if is_done { "Done" } else { "Incomplete" };
         page.gap();
         page.line(format_args!("{HEADING}{word}:{HEADING:#} {}", parts.join(", ")));
