@@ -15,6 +15,7 @@ use super::given_values::{Given, Sources};
 use super::keys::{ConfigKey, OFF, with_variable};
 use super::problem::Problem;
 use super::secret_files::SecretFiles;
+use super::text_list::TextList;
 use super::visible::{is_command, is_open_address, is_path, visible_value};
 use crate::files;
 use crate::model::{Word, mask_secret};
@@ -138,6 +139,11 @@ impl Fields {
         self.take_or_default(key, text)
     }
 
+    /// Returns a text that was not taken yet, to check others with it.
+    pub(super) fn text_to_come(&self, key: &ConfigKey) -> Option<String> {
+        self.sources.given.get(key.name).and_then(|given| text(&given.value))
+    }
+
     pub(super) fn needed_text(&mut self, key: &ConfigKey, what: &str) -> Option<String> {
         if !self.is_given(key) {
             self.missing(key, what);
@@ -150,11 +156,13 @@ impl Fields {
     }
 
     /// Takes a list of texts; a variable has only one.
-    pub(super) fn texts(&mut self, key: &ConfigKey) -> Option<Vec<String>> {
+    pub(super) fn list(&mut self, key: &ConfigKey) -> Option<TextList> {
         let given = self.sources.given.remove(key.name)?;
         match &given.value {
-            Value::String(one) if given.variable.is_some() => Some(vec![one.clone()]),
-            Value::Array(entries) => self.entries(key, entries),
+            Value::String(one) if given.variable.is_some() => {
+                Some(TextList::new([Some(one.clone())]))
+            }
+            Value::Array(entries) => Some(self.entries(key, entries)),
             _ => {
                 self.wrong_value(key, &given);
                 None
@@ -162,8 +170,18 @@ impl Fields {
         }
     }
 
+    /// Takes a list of texts, if it is given and every entry is one.
+    pub(super) fn texts(&mut self, key: &ConfigKey) -> Option<Vec<String>> {
+        self.list(key)?.whole()
+    }
+
+    /// Takes a list of texts that is empty if it is not given. Returns `None` if it is wrong.
+    pub(super) fn texts_or_none(&mut self, key: &ConfigKey) -> Option<Vec<String>> {
+        if self.is_given(key) { self.texts(key) } else { Some(Vec::new()) }
+    }
+
     /// Returns the entries of a list of texts, and notes each that is none.
-    fn entries(&mut self, key: &ConfigKey, entries: &[Value]) -> Option<Vec<String>> {
+    fn entries(&mut self, key: &ConfigKey, entries: &[Value]) -> TextList {
         for (at, entry) in entries.iter().enumerate().filter(|(_, entry)| text(entry).is_none()) {
             let is_visible = !entry.is_array() && !is_command(key.name);
             let value = Some(entry).filter(|_| is_visible);
@@ -177,7 +195,7 @@ impl Fields {
             let place = self.place(key, Part::Entry(at));
             self.note(key.with_variable(), value, why, place);
         }
-        entries.iter().map(text).collect()
+        TextList::new(entries.iter().map(text))
     }
 
     pub(super) fn texts_or_default(&mut self, key: &ConfigKey) -> Vec<String> {
@@ -313,7 +331,7 @@ impl Fields {
                 Some(std::env::split_paths(text).collect())
             }
             Value::Array(entries) => {
-                let texts = self.entries(key, entries)?;
+                let texts = self.entries(key, entries).whole()?;
                 Some(texts.into_iter().map(PathBuf::from).collect())
             }
             value => paths(value).or_else(|| {

@@ -16,6 +16,7 @@ mod state_file;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod text_list;
 mod visible;
 mod watch;
 

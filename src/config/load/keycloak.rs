@@ -55,12 +55,13 @@ fn members(fields: &mut Fields, realm: Option<&str>) -> Option<MemberSource> {
     let key = &keys::GROUPS;
     let (has_groups, has_roles) = (fields.is_given(key), fields.is_given(&keys::ROLES));
     let include_subgroups = fields.switch(&keys::INCLUDE_SUBGROUPS);
-    let roles = roles(fields, realm);
+    let roles = roles(fields, &keys::ROLES, realm);
     if !has_groups && !has_roles {
         fields.missing(key, "a list of group names, /paths or IDs; or set keycloak.roles");
         return None;
     }
-    let groups = if has_groups { fields.texts(key)? } else { Vec::new() };
+    let groups = fields.texts_or_none(key);
+    let (groups, roles) = (groups?, roles?);
     if groups.is_empty() && roles.is_empty() {
         let why = "expected at least one group or role: without any, every account is disabled";
         fields.wrong(if has_groups { key } else { &keys::ROLES }, None, why);
@@ -78,17 +79,22 @@ fn is_realm(fields: &mut Fields, key: &ConfigKey, name: &str) -> bool {
     is_one
 }
 
-/// Takes the roles. The realm's default role is recognised by its name.
-fn roles(fields: &mut Fields, realm: Option<&str>) -> Vec<String> {
-    let key = &keys::ROLES;
-    let roles = fields.texts_or_default(key);
-    let default = realm.map(MemberSource::default_role);
-    let defaults = roles.iter().enumerate().filter(|(_, role)| Some(*role) == default.as_ref());
-    for (entry, role) in defaults {
-        let why = "expected another role: this is the default role, which every user has";
-        fields.wrong_entry(key, entry, Some(role), why);
+/// Takes roles; none if the key is not given. The realm's default role is recognised by its name.
+pub(super) fn roles(
+    fields: &mut Fields,
+    key: &ConfigKey,
+    realm: Option<&str>,
+) -> Option<Vec<String>> {
+    if !fields.is_given(key) {
+        return Some(Vec::new());
     }
-    roles
+    let list = fields.list(key)?;
+    let default = realm.map(MemberSource::default_role);
+    for (entry, role) in list.entries().iter().filter(|(_, role)| Some(role) == default.as_ref()) {
+        let why = "expected another role: this is the default role, which every user has";
+        fields.wrong_entry(key, *entry, Some(role), why);
+    }
+    list.whole()
 }
 
 /// Takes the credentials. With a username the password grant is used, and the secret, if any,

@@ -104,13 +104,14 @@ fn build(mut fields: Fields, env: &dyn Fn(&str) -> Option<String>) -> Result<Loa
     let server_name = server_name(&mut fields);
     let state_file = state_file(&mut fields);
     let history_keep = history_keep(&mut fields);
+    let realm = fields.text_to_come(&keys::keycloak::REALM);
     let keycloak = keycloak(&mut fields);
     let accounts = accounts(&mut fields);
     let synapse = synapse(&mut fields, &accounts);
     let writer = writer(&mut fields);
     let mas_api = mas_api(&mut fields, &accounts, &writer);
     let policy = policy(&mut fields, state_file.as_ref(), keycloak.as_ref(), &accounts, &writer);
-    let admins = admins(&mut fields, keycloak.as_ref());
+    let admins = admins(&mut fields, keycloak.as_ref(), realm.as_deref());
     let (admins, admin_rules) = admins.unzip();
     let limits = limits(&mut fields);
     let most_stages = Some(limits.max_disable.max(MOST_STAGES));

@@ -42,9 +42,8 @@ pub(super) fn policy(
     let (deactivate_after, lock_sessions) = stages(fields, valid_disable, remembers);
     let unknown_accounts = fields.choice(&keys::UNKNOWN_ACCOUNTS);
     let locked_members = fields.choice(&keys::LOCKED_MEMBERS);
-    let entries = fields.texts_or_default(&keys::PROTECT);
     let protect_admins = fields.switch(&keys::PROTECT_ADMINS);
-    let protect = protection(fields, &entries);
+    let protect = protection(fields);
     let (writer, mas_cli) = match &writer.kind {
         WriterKindConfig::MasCli(mas_cli) => (WriterKind::MasCli, mas_cli.in_shell()),
         WriterKindConfig::MasApi => (WriterKind::MasApi, "mas-cli".to_owned()),
@@ -99,12 +98,15 @@ fn stages(
     (after, sessions)
 }
 
-fn protection(fields: &mut Fields, entries: &[String]) -> Option<Protection> {
-    match Protection::new(entries) {
+/// Takes the list, and checks the entries that are texts.
+fn protection(fields: &mut Fields) -> Option<Protection> {
+    let list = fields.list(&keys::PROTECT).unwrap_or_default();
+    let (places, entries): (Vec<_>, Vec<_>) = list.entries().iter().cloned().unzip();
+    match Protection::new(&entries) {
         Ok(protection) => Some(protection),
         Err(wrong) => {
             for WrongEntry { entry, error } in wrong {
-                fields.wrong_entry(&keys::PROTECT, entry, None, error.to_string());
+                fields.wrong_entry(&keys::PROTECT, places[entry], None, error.to_string());
             }
             None
         }

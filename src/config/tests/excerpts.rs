@@ -24,12 +24,16 @@ fn every_wrong_entry_of_a_list_has_a_caret_of_its_own() {
         "protect = [\"admin\", \"@x:y.z\",\n  \"/(/\",  # why\n  3, \"\"]",
     );
     let error = error(&text);
-    let shown: Vec<_> =
-        error.lines().filter(|line| line.contains("protect")).map(str::trim_start).collect();
-    // The wrong types come first; without them the rest is checked.
+    let shown: Vec<_> = error
+        .lines()
+        .map(str::trim_start)
+        .filter(|line| line.starts_with("policy.protect"))
+        .collect();
     assert_eq!(
         shown,
         [
+            "policy.protect: \"@x:y.z\" is neither a localpart (admin, not @admin:example.org) nor a /regular expression/",
+            "policy.protect: \"/(/\" is not a regular expression: unclosed group",
             "policy.protect = 3: expected a list of localparts and /regular expressions/; entry 4 is not a text",
             "policy.protect = \"\": expected a list of localparts and /regular expressions/; entry 5 is empty",
         ]
@@ -43,6 +47,28 @@ fn every_wrong_entry_of_a_list_has_a_caret_of_its_own() {
         let mut lines = error.lines().skip_while(|line| !line.ends_with(entry));
         assert!(lines.next().is_some(), "{entry}\n{error}");
         assert!(lines.next().is_some_and(|line| line.ends_with(caret)), "{entry}\n{error}");
+    }
+}
+
+#[test]
+fn default_role_is_reported_together_with_entries_that_are_no_role() {
+    for key in ["keycloak.roles", "admins.roles"] {
+        let roles = "roles = [\"\", 7, \"default-roles-corp\"]\n";
+        let (keycloak, admins) = if key == "keycloak.roles" { (roles, "") } else { ("", roles) };
+        let text = KEYCLOAK_ONLY.replace("[keycloak]\n", &format!("[keycloak]\n{keycloak}"));
+        // A mistake elsewhere hides none of them.
+        let text = format!("{}\n[admins]\n{admins}", text.replace("https://sso", "sso"));
+        let error = error(&text);
+        for (value, why) in [
+            ("\"\"", "entry 1 is empty"),
+            ("7", "entry 2 is not a text"),
+            ("\"default-roles-corp\"", "this is the default role"),
+        ] {
+            let is_shown =
+                |line: &str| line.contains(&format!("{key} = {value}: ")) && line.contains(why);
+            assert!(error.lines().any(is_shown), "{error}");
+        }
+        assert!(!error.contains("at least one group or role"), "{error}");
     }
 }
 
