@@ -8,12 +8,10 @@ mod synapse;
 mod terminal;
 mod writer;
 
-use std::fmt::Write as _;
-
 use tracing::warn;
 
 use crate::cli::{ConfigCommand, Global};
-use crate::config::{self, Loaded, Origin, ShownKey};
+use crate::config::{self, Loaded};
 use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -35,26 +33,10 @@ pub async fn config(
         warn!("{}", warning.what);
     }
     let is_shown = matches!(command, ConfigCommand::Show);
-    print(&if is_shown { text(&shown) } else { "The configuration is valid.\n".to_owned() })?;
+    print(&if is_shown {
+        config::as_toml(&shown)
+    } else {
+        "The configuration is valid.\n".to_owned()
+    })?;
     Ok(Exit::InStep)
-}
-
-/// Returns the effective values as TOML, with the origin of each as a comment.
-fn text(shown: &[ShownKey]) -> String {
-    let mut text = String::new();
-    let mut section = "";
-    for ShownKey { name, value, origin } in shown {
-        let (of, key) = name.rsplit_once('.').unwrap_or(("", name));
-        if of != section {
-            section = of;
-            let _ = writeln!(text, "\n[{of}]");
-        }
-        let origin = match origin {
-            Origin::File => "file".to_owned(),
-            Origin::Variable(variable) => variable.clone(),
-            Origin::Default => "default".to_owned(),
-        };
-        let _ = writeln!(text, "{key} = {value}   # {origin}");
-    }
-    text
 }

@@ -42,7 +42,7 @@ pub use load::{Loaded, Warning, load, parse};
 pub use notify::{NotifyConfig, RoomConfig};
 pub use problem::{ConfigError, Mistake, Problem};
 pub use secret_files::{ExposedFile, SecretFiles};
-pub use shown::{Origin, ShownKey};
+pub use shown::{Origin, ShownKey, as_toml};
 pub use state_file::StateFile;
 pub use visible::is_path;
 pub use watch::WatchConfig;

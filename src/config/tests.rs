@@ -3,6 +3,7 @@
 
 mod excerpts;
 mod secrets;
+mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

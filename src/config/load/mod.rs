@@ -19,7 +19,7 @@ use super::given_values::Sources;
 use super::keys;
 use super::notify::notify;
 use super::problem::ConfigError;
-use super::shown::{ShownKey, shown};
+use super::shown::{ShownKey, given, with_defaults};
 use super::state_file::{Caller, StateFile, default_place, history_keep, state_file};
 use super::watch::watch;
 use super::{Config, WriterConfig, WriterKindConfig};
@@ -86,8 +86,9 @@ pub fn load(
         warning = exposed_secrets(&path, &sources.secrets());
     }
     sources.environment(env);
-    let shown = shown(&sources);
-    let mut loaded = Loaded { shown, ..build(Fields::new(sources), env)? };
+    let given = given(&sources);
+    let mut loaded = build(Fields::new(sources), env)?;
+    loaded.shown = with_defaults(given, &loaded.config);
     loaded.warnings.extend(warning);
     Ok(loaded)
 }
