@@ -135,7 +135,7 @@ fn the_environment_wins_over_the_file_and_an_empty_variable_does_not() {
 #[test]
 fn all_problems_are_reported_at_once_with_key_value_and_what_is_expected() {
     let text = "server_name = \"@x\"\n[keycloak]\nurl = \"sso\"\nrealm = 3\ngroups = []\nurll = \"x\"\n[limits]\nmax_disable = -1\n\
-                [writer]\nconfirm_timeout = \"soon\"\n[watch]\ninterval = \"0s\"\nevents_every = \"never\"\n[policy]\ndisable = \"erase\"\n";
+                [writer]\nconfirm_timeout = \"soon\"\n[writer.mas_cli]\ntimeout = \"0s\"\n[watch]\ninterval = \"0s\"\nevents_every = \"never\"\n[policy]\ndisable = \"erase\"\n";
     let told = problems(text, &[]).join("\n");
     for expected in [
         "server_name (MATRIX_SERVER_NAME) = \"@x\": expected a name such as \"example.org\"",
@@ -147,6 +147,7 @@ fn all_problems_are_reported_at_once_with_key_value_and_what_is_expected() {
         "synapse.admin_token (MATRIX_ADMIN_TOKEN): missing",
         "limits.max_disable = -1: expected a whole number, 0 or more",
         "writer.confirm_timeout = \"soon\": expected a time such as \"30s\"",
+        "writer.mas_cli.timeout = \"0s\": expected a second or more",
         "watch.interval = \"0s\": expected a second or more",
         "watch.events_every = \"never\": expected a time such as \"5s\", or \"off\"",
         "policy.disable = \"erase\": expected \"deactivate\" or \"lock\"",

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::fields::Fields;
-use super::keys::watch as keys;
+use super::keys::{ConfigKey, watch as keys};
 
-/// The shortest interval; less gains nothing, and is a typing error.
+/// The shortest interval or limit; less gains nothing, and is a typing error.
 const MOST_OFTEN: Duration = Duration::from_secs(1);
 
 /// `[watch]`.
@@ -35,11 +35,7 @@ impl Default for WatchConfig {
 
 /// Takes the section.
 pub(super) fn watch(fields: &mut Fields) -> WatchConfig {
-    let interval = fields.duration(&keys::INTERVAL);
-    if interval < MOST_OFTEN {
-        let given = humantime::format_duration(interval).to_string();
-        fields.wrong(&keys::INTERVAL, Some(&given), "expected a second or more");
-    }
+    let interval = a_second_or_more(fields, &keys::INTERVAL);
     let on_refused = fields.texts(&keys::ON_REFUSED);
     if on_refused.as_ref().is_some_and(Vec::is_empty) {
         fields.empty(&keys::ON_REFUSED);
@@ -52,6 +48,16 @@ pub(super) fn watch(fields: &mut Fields) -> WatchConfig {
         listen: fields.unless_off(&keys::LISTEN, |address| address.parse().ok()),
         on_refused,
     }
+}
+
+/// Takes a time that must not be none.
+pub(super) fn a_second_or_more(fields: &mut Fields, key: &ConfigKey) -> Duration {
+    let given = fields.text_to_come(key);
+    let time = fields.duration(key);
+    if time < MOST_OFTEN {
+        fields.wrong(key, given.as_deref(), "expected a second or more");
+    }
+    time
 }
 
 fn often(text: &str) -> Option<Duration> {

@@ -41,6 +41,7 @@ pub(crate) use self::notifications::{RunReport, next_step};
 pub(crate) use self::pager::page;
 pub(crate) use self::pipeline::{Aim, Decision};
 pub(crate) use self::print::{PrintError, print, print_with, say, tell, tell_the_end};
+pub(crate) use self::reading::provider_in_files;
 pub(crate) use self::writing::Writing;
 
 /// A run with its configuration, readers and state file.

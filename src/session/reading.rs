@@ -6,14 +6,32 @@ use tracing::warn;
 use super::pipeline::to_disable;
 use super::warnings::{warn_of_exposure, warn_of_unknown_notifier};
 use super::{Aim, Session, state_file};
-use crate::config::StateFile;
+use crate::config::{Config, StateFile};
 use crate::failure::Failure;
 use crate::mas_api::Exposure;
 use crate::model::{Account, ServerText};
 use crate::plan::AdminsOfMas;
 use crate::planner::{PlanScope, Provision, Recall, Rechecks, ToRecheck};
 use crate::readers::{Detail, Reading, Refresh, Tallies};
-use crate::writers::WriterError;
+use crate::writers::{MasCli, WriterError};
+
+/// Returns the upstream provider that new accounts are linked by, without asking a server: the
+/// configured one, or the one in MAS's configuration files.
+pub(crate) fn provider_in_files(
+    config: &Config,
+    mas_cli: Option<&MasCli>,
+) -> Result<ServerText, WriterError> {
+    if let Some(given) = &config.accounts.provider {
+        return Ok(given.as_str().into());
+    }
+    let in_files = match mas_cli {
+        Some(mas_cli) => mas_cli.read_config(&config.server_name)?,
+        None => None,
+    };
+    let issuer = config.keycloak.issuer();
+    let provider = in_files.and_then(|config| config.provider(&issuer).cloned());
+    provider.ok_or(WriterError::NoProvider)
+}
 
 impl Session {
     /// Reads both sides.
@@ -80,16 +98,7 @@ impl Session {
         if let Some(provider) = self.readers.link_provider().await? {
             return Ok(Some(provider.text().clone()));
         }
-        if let Some(given) = &self.config.accounts.provider {
-            return Ok(Some(given.as_str().into()));
-        }
-        let in_files = match &self.mas_cli {
-            Some(mas_cli) => mas_cli.read_config(&self.config.server_name)?,
-            None => None,
-        };
-        let issuer = self.config.keycloak.issuer();
-        let provider = in_files.and_then(|config| config.provider(&issuer).cloned());
-        provider.map(Some).ok_or_else(|| WriterError::NoProvider.into())
+        Ok(Some(provider_in_files(&self.config, self.mas_cli.as_ref())?))
     }
 
     async fn exposure(&self) -> Exposure {

@@ -117,6 +117,22 @@ async fn without_a_provider_the_configuration_is_wrong() {
 }
 
 #[tokio::test]
+async fn check_of_the_configuration_finds_that_the_provider_is_missing_or_not_the_only_one() {
+    let toml = "[accounts]\nprovision = \"members\"\n";
+    for (ids, exit) in [(vec![], 78), (vec!["01A"], 0), (vec!["01A", "01B"], 78)] {
+        let world = zoes().await;
+        let one = |id| format!("  - id: {id}\n    issuer: {}\n", issuer(&world));
+        add_to_mas_configuration(&world, &ids.into_iter().map(one).collect::<String>());
+        let check = program(&world).file(&world, toml).run("config check").exits(exit);
+        if exit != 0 {
+            check.tells(&["needs the upstream provider of MAS", "`accounts.provider`"]);
+        }
+        program(&world).file(&world, toml).run("config show").exits(0);
+        provisioning(&world, BY_BOTH, "").run("config check").exits(0);
+    }
+}
+
+#[tokio::test]
 async fn account_whose_answers_are_lost_is_made_once_and_whole() {
     for (method, path) in
         [("POST", "/users"), ("POST", "/user-emails"), ("POST", "/upstream-oauth-links")]

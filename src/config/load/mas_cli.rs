@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::fields::{Fields, paths};
 use crate::config::keys::mas_cli as keys;
+use crate::config::watch::a_second_or_more;
 use crate::config::{FilesToCheck, MasCliConfig};
 
 /// Takes the section.
@@ -33,7 +34,7 @@ pub(super) fn mas_cli(fields: &mut Fields) -> MasCliConfig {
         arguments,
         config,
         config_to_check,
-        timeout: fields.duration(&keys::TIMEOUT),
+        timeout: a_second_or_more(fields, &keys::TIMEOUT),
         concurrency: fields.count(&keys::CONCURRENCY),
     }
 }
