@@ -85,6 +85,25 @@ async fn failure_is_reported_without_logs_or_backtrace_and_stops_no_other_action
 }
 
 #[tokio::test]
+async fn equal_failures_are_one_line_with_their_number_and_the_whole_text_of_one() {
+    let world = started(group().member("alice").leavers(4, "x").user("dave").account("dave")).await;
+    let toml = mas_cli(
+        &world,
+        "case \"$*\" in *'-- dave') echo 'Error: no space' >&2; exit 1;; *lock-user*) echo 'Error: database down' >&2; exit 1;; esac",
+    );
+    let run = program(&world).file(&world, &(toml + NO_LIMITS)).run("sync").exits(4);
+    let failed: Vec<_> =
+        run.stdout.lines().filter(|line| line.starts_with("  failed disable ")).collect();
+    let [many, one] = &failed[..] else { unreachable!("{}", run.stdout) };
+    assert!(
+        many.starts_with("  failed disable 4 accounts (x00000, x00001, x00002, x00003): `"),
+        "{many}"
+    );
+    assert!(many.contains(" -- x00000` failed (exit status: 1): database down"), "{many}");
+    assert!(one.starts_with("  failed disable dave: ") && one.ends_with(": no space"), "{one}");
+}
+
+#[tokio::test]
 async fn run_stops_after_too_many_failures_in_a_row() {
     let world = started(group().member("alice").leavers(4, "x")).await;
     let toml = mas_cli(

@@ -50,11 +50,12 @@ fn is_settled((action, outcome): (&Action, &Outcome)) -> bool {
 
 /// Lists what was not done, grouped by the reason.
 fn not_done(page: &mut Page, plan: &Plan, outcomes: &[Outcome]) {
-    let mut together: BTreeMap<_, Vec<&Localpart>> = BTreeMap::new();
+    // Each with the whole text of the first, which names its account.
+    let mut together: BTreeMap<_, (&str, Vec<&Localpart>)> = BTreeMap::new();
     for (action, outcome) in plan.actions.iter().zip(outcomes) {
         if let Some(why) = outcome.error() {
-            let equal = together.entry((outcome.kind().word(), action.kind, why)).or_default();
-            equal.push(action.localpart());
+            let key = (outcome.kind().word(), action.kind, without_account(why, action));
+            together.entry(key).or_insert((why, Vec::new())).1.push(action.localpart());
         }
     }
     if together.is_empty() {
@@ -63,14 +64,9 @@ fn not_done(page: &mut Page, plan: &Plan, outcomes: &[Outcome]) {
     page.gap();
     page.line(format_args!("{HEADING}Not done{HEADING:#}"));
     let shown = page.terminal().shown(together.len(), SHOWN);
-    for ((word, kind, why), names) in together.iter().take(shown) {
-        let listed = page.terminal().shown(names.len(), 3);
-        let more = match names.len() - listed {
-            0 => String::new(),
-            more => format!(" and {} more", HumanCount(more as u64)),
-        };
-        let names = joined(&names[..listed], ", ");
-        page.line(format_args!("  {word} {} {names}{more}: {why}", kind.word()));
+    for ((word, kind, _), (why, names)) in together.iter().take(shown) {
+        let who = accounts(names, page.terminal());
+        page.line(format_args!("  {word} {} {who}: {why}", kind.word()));
     }
     if together.len() > shown {
         let more = HumanCount((together.len() - shown) as u64);
@@ -83,6 +79,45 @@ fn not_done(page: &mut Page, plan: &Plan, outcomes: &[Outcome]) {
     if let Some(hint) = hint {
         page.line(format_args!("hint: {hint}"));
     }
+}
+
+/// Returns one account by its name, or several by their number and the first names.
+fn accounts(names: &[&Localpart], terminal: Terminal) -> String {
+    if let [name] = names {
+        return name.to_string();
+    }
+    let listed = terminal.shown(names.len(), 3);
+    let more = match names.len() - listed {
+        0 => String::new(),
+        more => format!(" and {} more", HumanCount(more as u64)),
+    };
+    let count = counted(names.len(), "account", "accounts");
+    format!("{count} ({}{more})", joined(&names[..listed], ", "))
+}
+
+/// Returns an error without what belongs to one account, so that equal failures are found: the
+/// command that was run for it, its name and its ID.
+fn without_account(why: &str, action: &Action) -> String {
+    let outside_commands: Vec<_> = why.split('`').step_by(2).collect();
+    let general = without_word(&outside_commands.join("`…`"), action.localpart().as_str());
+    match &action.mas_id {
+        Some(id) => without_word(&general, &id.text()),
+        None => general,
+    }
+}
+
+fn without_word(text: &str, word: &str) -> String {
+    let is_part = |c: char| c.is_alphanumeric() || "._=-+".contains(c);
+    let (mut general, mut from) = (String::new(), 0);
+    for (at, _) in text.match_indices(word).filter(|_| !word.is_empty()) {
+        let end = at + word.len();
+        if !text[..at].ends_with(is_part) && !text[end..].starts_with(is_part) {
+            general += &text[from..at];
+            general.push('…');
+            from = end;
+        }
+    }
+    general + &text[from..]
 }
 
 /// Returns the current members whose accounts an approval would disable: "1 current member too, for
