@@ -6,7 +6,7 @@ use super::html::{Page, render};
 use super::text::{PlanView, counts, stages};
 use crate::model::Word as _;
 use crate::phrases::{counted, joined};
-use crate::plan::{Action, ActionKind, MappingSummary, Refusal, TieCount, Unverified};
+use crate::plan::{Action, ActionKind, MappingSummary, Refusal, RunCommand, TieCount, Unverified};
 
 /// The longest list of names; the page has all actions.
 const NAMES: usize = 1000;
@@ -43,7 +43,7 @@ pub fn plan(view: &PlanView<'_>) -> String {
             counts => counts(plan),
             refusals => refusals.iter().map(Refusal::to_string).collect::<Vec<_>>(),
             loses_rooms => plan.loses_rooms(),
-            nothing_to_do => plan.nothing_to_do(),
+            nothing_to_do => plan.nothing_to_do(RunCommand::Sync),
             actions => plan.actions.iter().map(row).collect::<Vec<_>>(),
             kept => kept.collect::<Vec<_>>(),
             unnamed => unnamed.collect::<Vec<_>>(),

@@ -70,7 +70,7 @@ pub fn plan(view: &PlanView<'_>, terminal: Terminal) -> String {
     kept::mapping(&mut page, &plan.mapping);
     page.gap();
     page.line(summary(plan));
-    if let Some(nothing) = plan.nothing_to_do() {
+    if let Some(nothing) = plan.nothing_to_do(*command) {
         page.line(nothing);
     }
     if !refusals.is_empty() {

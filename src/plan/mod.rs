@@ -333,7 +333,10 @@ impl Plan {
 
     /// Returns what to say of a plan without actions.
     #[must_use]
-    pub fn nothing_to_do(&self) -> Option<String> {
+    pub fn nothing_to_do(&self, command: RunCommand) -> Option<String> {
+        if command == RunCommand::Undo {
+            return self.nothing_to_undo().map(ToOwned::to_owned);
+        }
         let in_doubt = |kept: &&Kept| kept.reason == KeptReason::FederationInDoubt;
         match self.kept.iter().filter(in_doubt).count() {
             _ if !self.actions.is_empty() => None,
@@ -345,6 +348,15 @@ impl Plan {
                 let waiting = counted(count, "account waits", "accounts wait");
                 Some(format!("Nothing to do now: {waiting} until a directory is verified."))
             }
+        }
+    }
+
+    /// Returns what to say of an undo that changes nothing. Other plans may wait.
+    fn nothing_to_undo(&self) -> Option<&'static str> {
+        let is_past = |action: &Action| matches!(action.skipped, Some(Skip::MovedOn(_)));
+        match self.actions.as_slice() {
+            [] => Some("Nothing to undo: the run changed no account."),
+            actions => actions.iter().all(is_past).then_some("Nothing is left to undo."),
         }
     }
 

@@ -266,6 +266,22 @@ async fn refusal_says_that_its_command_disables_current_members_too() {
 }
 
 #[tokio::test]
+async fn undo_with_nothing_to_reverse_says_so_and_not_that_everything_is_in_step() {
+    let world = started(the_table()).await;
+    let refused = "[limits]\nmax_disable = 0\n";
+    program(&world).file(&world, refused).run("sync").exits(3);
+    let undo = remembering(&world, "").run("undo 1").exits(0);
+    let undo = undo.prints(&["Nothing to undo: the run changed no account.\n"]);
+    assert!(!undo.stdout.contains("in step"), "{}", undo.stdout);
+    remembering(&world, "").run("sync").exits(0);
+    world.join("dave");
+    remembering(&world, "").run("sync").exits(0);
+    world.leave("bob");
+    remembering(&world, "").run("sync").exits(0);
+    remembering(&world, "").run("undo 2").exits(0).prints(&["Nothing is left to undo.\n"]);
+}
+
+#[tokio::test]
 async fn undo_of_a_lock_says_that_a_sync_locks_again() {
     let world = started(the_table()).await;
     let locks = "[policy]\ndisable = \"lock\"\n";
