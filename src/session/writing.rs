@@ -154,7 +154,7 @@ impl Writing {
         refusals: &[Refusal],
     ) -> Result<(), Failure> {
         if let Some(state) = &self.session.state
-            && state.refuse_again(command, &plan.digest())?
+            && state.refuse_again(command, &plan.digest(), refusals)?
         {
             return Ok(());
         }

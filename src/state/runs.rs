@@ -2,15 +2,17 @@
 
 use std::fmt;
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension as _, params};
 use serde::Serialize;
+use serde_json::Value;
 use strum::{IntoStaticStr, VariantArray};
 
-use super::columns::json;
+use super::columns::{from_json, json};
 use super::{Namespace, State, StateError, StateProblem};
 use crate::model::{AccountState, MasUserId, Timestamp, Word};
 use crate::plan::{
-    Action, Digest, FailureKind, Left, NotRechecked, Outcome, Plan, RunCommand, RunResult, Skip,
+    Action, Digest, FailureKind, Left, NotRechecked, Outcome, Plan, Refusal, RunCommand, RunResult,
+    Skip,
 };
 
 /// A failure that has changed nothing.
@@ -145,25 +147,40 @@ impl State {
         })
     }
 
-    /// Counts a refusal that repeats the last run of this scope: the same command and plan, also
-    /// refused. Returns whether it does.
-    pub fn refuse_again(&self, command: RunCommand, digest: &Digest) -> Result<bool, StateError> {
+    /// Counts a refusal that repeats the last run of this scope: the same command and plan, refused
+    /// for the same reasons. Returns whether it does.
+    pub fn refuse_again(
+        &self,
+        command: RunCommand,
+        digest: &Digest,
+        refusals: &[Refusal],
+    ) -> Result<bool, StateError> {
         let Namespace { realm, server_name } = &self.namespace;
         self.transaction(|transaction| {
-            let counted = transaction.execute(
-                "UPDATE runs SET repeats = repeats + 1, ended = ?5
-                 WHERE id = (SELECT max(id) FROM runs WHERE realm = ?1 AND server_name = ?2)
-                    AND result = ?6 AND command = ?3 AND digest = ?4",
-                params![
-                    realm,
-                    server_name.as_str(),
-                    command.word(),
-                    digest.to_string(),
-                    Timestamp::now().as_millis(),
-                    RunResult::Refused.word(),
-                ],
+            let last: Option<(i64, String)> = transaction
+                .query_row(
+                    "SELECT id, plan FROM runs
+                     WHERE id = (SELECT max(id) FROM runs WHERE realm = ?1 AND server_name = ?2)
+                        AND result = ?5 AND command = ?3 AND digest = ?4",
+                    params![
+                        realm,
+                        server_name.as_str(),
+                        command.word(),
+                        digest.to_string(),
+                        RunResult::Refused.word(),
+                    ],
+                    |row| Ok((row.get(0)?, row.get(1)?)),
+                )
+                .optional()?;
+            let Some((run, plan)) = last else { return Ok(false) };
+            if !is_refused_for(&from_json(&plan)?, refusals) {
+                return Ok(false);
+            }
+            transaction.execute(
+                "UPDATE runs SET repeats = repeats + 1, ended = ?2 WHERE id = ?1",
+                params![run, Timestamp::now().as_millis()],
             )?;
-            Ok(counted > 0)
+            Ok(true)
         })
     }
 
@@ -203,6 +220,17 @@ impl State {
                 .map_err(StateProblem::from)
         })
     }
+}
+
+/// Returns whether a recorded plan was refused for these reasons. Their numbers may have changed:
+/// the digest is not about accounts that stay as they are. Of approvals, each is a reason of its own.
+fn is_refused_for(plan: &Value, refusals: &[Refusal]) -> bool {
+    let kinds: Vec<_> = refusals.iter().map(|refusal| refusal.kind().word()).collect();
+    let is_about_approvals =
+        refusals.iter().any(|refusal| matches!(refusal, Refusal::OtherDigest { .. }));
+    let texts: Vec<_> = refusals.iter().map(ToString::to_string).collect();
+    plan["refused_by"] == serde_json::json!(kinds)
+        && (!is_about_approvals || plan["refused"] == serde_json::json!(texts))
 }
 
 /// Returns how an action failed if that has changed nothing.

@@ -100,6 +100,22 @@ async fn refusal_that_repeats_the_last_one_is_counted_and_not_stored_again() {
 }
 
 #[tokio::test]
+async fn refusal_for_another_reason_is_stored_with_it() {
+    let world = started(the_table().leavers(30, "c")).await;
+    remembering(&world, "").run("sync").exits(3);
+    for _ in 0..2 {
+        remembering(&world, "").run("sync --approve 01234567").exits(3);
+    }
+    remembering(&world, "").run("sync --approve 89abcdef").exits(3);
+    let runs = remembering(&world, "").run("history --format json").exits(0).json();
+    let repeats: Vec<_> =
+        runs["runs"].as_array().expect("runs").iter().map(|run| run["repeats"].clone()).collect();
+    assert_eq!(repeats, [json!(null), json!(1), json!(null)]);
+    remembering(&world, "").run("history 1").exits(0).prints(&["limits.max_disable is"]);
+    remembering(&world, "").run("history 2").exits(0).prints(&["01234567"]);
+}
+
+#[tokio::test]
 async fn runs_older_than_history_keep_are_deleted_by_the_next_run_that_may_write() {
     let world = started(the_table()).await;
     remembering(&world, "").run("sync").exits(0);
