@@ -12,7 +12,7 @@ use crate::lock::LockError;
 use crate::model::{ServerText, UserId, Word as _, printable};
 use crate::plan::{DisableMode, PLAN_VERSION, PlanChange};
 use crate::readers::ReadError;
-use crate::state::{RunId, StateError};
+use crate::state::{RunId, StateError, StateProblem};
 use crate::writers::WriterError;
 
 /// An error that ends a run before anything was changed.
@@ -227,6 +227,9 @@ impl Failure {
                 Some("Make the folder of `state_file` writable, or else RUNTIME_DIRECTORY.".to_owned())
             }
             Self::NoState(_) => Some("Remove `state_file`, or set it to a path. Later runs are then recorded.".to_owned()),
+            Self::NoPlace { source: Some(error), .. } if matches!(error.problem, StateProblem::Full) => {
+                Some(error.hint())
+            }
             Self::NoPlace { .. } => Some("Set `state_file` to a path that this user can write.".to_owned()),
             Self::NoRun(_) => Some("Run `history` to list the runs.".to_owned()),
             Self::Unanswered => Some("Run again.".to_owned()),

@@ -50,10 +50,8 @@ fn open_at(
                 StateFile::Default(_) => Parents::AreMade,
                 _ => Parents::MustExist,
             };
-            make_folder(path, parents).map_err(|error| StateError {
-                path: path.to_owned(),
-                problem: StateProblem::Io(error),
-            })?;
+            make_folder(path, parents)
+                .map_err(|error| StateError { path: path.to_owned(), problem: error.into() })?;
             State::open(path, config.namespace()).map(Some)
         }
         StateFileUse::Read => {
@@ -87,5 +85,11 @@ fn no_memory(error: Option<&StateError>) -> Warning {
         None => "there is no place for the state file: STATE_DIRECTORY, XDG_STATE_HOME and HOME are not set".to_owned(),
     };
     let found = format!("nothing is remembered, because {why}");
-    Warning { what: found, instead: "Set `state_file` to a path that this user can write." }
+    let is_full = error.is_some_and(|error| matches!(error.problem, StateProblem::Full));
+    let instead = if is_full {
+        "Free space on its disk, or set `state_file` to a path on another one."
+    } else {
+        "Set `state_file` to a path that this user can write."
+    };
+    Warning { what: found, instead }
 }

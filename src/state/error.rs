@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 use super::open::BUSY_TIMEOUT;
 use crate::model::ServerText;
@@ -22,7 +22,10 @@ pub struct StateError {
 pub enum StateProblem {
     /// The file system refused the file or its folder.
     #[error("cannot be opened")]
-    Io(#[from] io::Error),
+    Io(#[source] io::Error),
+    /// The disk is full, or this user may not use more of it.
+    #[error("cannot be written, because no space is left")]
+    Full,
     /// The file system shows it but allows no changes.
     #[error("cannot be written")]
     ReadOnly,
@@ -52,9 +55,32 @@ pub enum StateProblem {
     Row(ServerText),
 }
 
+impl From<io::Error> for StateProblem {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+impl From<rusqlite_migration::Error> for StateProblem {
+    fn from(error: rusqlite_migration::Error) -> Self {
+        match error {
+            rusqlite_migration::Error::RusqliteError { err, .. } if !is_about_tables(&err) => {
+                err.into()
+            }
+            error => Self::Schema(error),
+        }
+    }
+}
+
 impl From<rusqlite::Error> for StateProblem {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            // The index of the write-ahead log could not be created.
+            _ if is_extended(&error, ffi::SQLITE_IOERR_SHMSIZE) => Self::Full,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 Self::Damaged(error.to_string().into())
             }
@@ -64,8 +90,20 @@ impl From<rusqlite::Error> for StateProblem {
     }
 }
 
+fn is_extended(error: &rusqlite::Error, code: i32) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == code)
+}
+
+/// Returns whether a statement does not fit the tables, rather than that the file could not be read or
+/// written.
+fn is_about_tables(error: &rusqlite::Error) -> bool {
+    use ErrorCode::{ConstraintViolation, TypeMismatch, Unknown};
+    let code = error.sqlite_error_code();
+    code.is_none_or(|code| matches!(code, Unknown | ConstraintViolation | TypeMismatch))
+}
+
 /// Returns whether another program has the file locked.
-pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
@@ -74,15 +112,10 @@ impl StateProblem {
     #[must_use]
     pub fn is_about_the_place(&self) -> bool {
         match self {
-            Self::Io(_) | Self::ReadOnly => true,
+            Self::Io(_) | Self::Full | Self::ReadOnly => true,
             Self::Sqlite(error) => matches!(
                 error.sqlite_error_code(),
-                Some(
-                    ErrorCode::CannotOpen
-                        | ErrorCode::PermissionDenied
-                        | ErrorCode::ReadOnly
-                        | ErrorCode::DiskFull
-                )
+                Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly)
             ),
             _ => false,
         }
@@ -96,6 +129,9 @@ impl StateError {
         match self.problem {
             StateProblem::Io(_) | StateProblem::ReadOnly | StateProblem::Sqlite(_) => {
                 "Check `state_file`: this user needs write access to the file and its folder."
+            }
+            StateProblem::Full => {
+                "Free space on its disk, or set `state_file` to a path on another one."
             }
             StateProblem::Busy(_) => {
                 return format!(
@@ -119,6 +155,23 @@ impl StateError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn full_disk_is_no_matter_of_permissions_or_versions() {
+        let failure = |code| rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+        for problem in [
+            failure(ffi::SQLITE_FULL).into(),
+            failure(ffi::SQLITE_IOERR_SHMSIZE).into(),
+            io::Error::from(io::ErrorKind::StorageFull).into(),
+            rusqlite_migration::Error::from(failure(ffi::SQLITE_FULL)).into(),
+        ] {
+            assert!(StateProblem::is_about_the_place(&problem), "{problem:?}");
+            let hint = StateError { path: "state.db".into(), problem }.hint();
+            assert!(hint.starts_with("Free space"), "{hint}");
+        }
+        let newer = rusqlite_migration::Error::from(failure(ffi::SQLITE_ERROR)).into();
+        assert!(matches!(newer, StateProblem::Schema(_)), "{newer:?}");
+    }
 
     #[test]
     fn locked_file_is_not_a_matter_of_permissions() {

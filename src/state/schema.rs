@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
-use super::error::{StateProblem, is_busy};
+use super::error::StateProblem;
 
 /// The mark of our files: `mkcs` in ASCII.
 pub(super) const APPLICATION_ID: i32 = 0x6d6b_6373;
@@ -176,22 +176,25 @@ pub(super) fn bring_up_to_date(connection: &mut Connection) -> Result<(), StateP
 }
 
 fn migrate(connection: &mut Connection) -> Result<(), StateProblem> {
-    MIGRATIONS.to_latest(connection).map_err(|error| match error {
-        rusqlite_migration::Error::RusqliteError { err, .. } if is_busy(&err) => {
-            StateProblem::Busy(err)
-        }
-        error => StateProblem::Schema(error),
-    })
+    Ok(MIGRATIONS.to_latest(connection)?)
 }
 
 /// Returns whether the file has all tables of this version.
 pub(super) fn is_up_to_date(connection: &Connection) -> Result<bool, StateProblem> {
-    Ok(MIGRATIONS.pending_migrations(connection).map_err(StateProblem::Schema)? == 0)
+    Ok(MIGRATIONS.pending_migrations(connection)? == 0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn file_that_cannot_grow_has_no_newer_tables() {
+        let mut connection = Connection::open_in_memory().expect("a database");
+        connection.pragma_update(None, "max_page_count", 3).expect("an empty database");
+        let problem = bring_up_to_date(&mut connection).expect_err("too many tables for its pages");
+        assert!(matches!(problem, StateProblem::Full), "{problem}");
+    }
 
     #[test]
     fn every_step_follows_from_the_one_before() {
