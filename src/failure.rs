@@ -170,6 +170,18 @@ pub enum SavedPlanProblem {
     DigestDoesNotFit,
 }
 
+/// Returns what to do about a configuration file that cannot be read.
+fn hint_about_the_file(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::InvalidData => "Save the file as UTF-8.",
+        io::ErrorKind::IsADirectory => "Name a file with `--config FILE`: this is a folder.",
+        io::ErrorKind::PermissionDenied => {
+            "Let this user read the file and enter its folders, or name another file with `--config FILE`."
+        }
+        _ => "Name another file with `--config FILE`, or write one with `config init`.",
+    }
+}
+
 impl Failure {
     /// Returns the error of a program that cannot listen to signals.
     #[must_use]
@@ -213,9 +225,7 @@ impl Failure {
                  KC_ADMIN_USER KC_ADMIN_PASS MATRIX_URL MATRIX_ADMIN_TOKEN MATRIX_SERVER_NAME are enough."
                     .to_owned(),
             ),
-            Self::Config(ConfigError::Unreadable { .. }) => {
-                Some("Name another file with `--config FILE`, or write one with `config init`.".to_owned())
-            }
+            Self::Config(ConfigError::Unreadable { source, .. }) => Some(hint_about_the_file(source).to_owned()),
             Self::Read(error) => Some(error.hint()),
             Self::Writer(error) => Some(error.hint()),
             Self::UnknownAdmins(error) => {
@@ -280,5 +290,27 @@ impl Failure {
             let _ = writeln!(text, "hint: {hint}");
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hint_about_a_configuration_file_fits_the_reason() {
+        let hint = |kind: io::ErrorKind| {
+            let source = io::Error::from(kind);
+            let error = ConfigError::Unreadable { path: "config.toml".into(), source };
+            Failure::Config(error).hint().unwrap_or_default()
+        };
+        for (kind, begin) in [
+            (io::ErrorKind::NotFound, "Name another file with `--config FILE`, or write one"),
+            (io::ErrorKind::PermissionDenied, "Let this user read the file"),
+            (io::ErrorKind::IsADirectory, "Name a file with `--config FILE`"),
+            (io::ErrorKind::InvalidData, "Save the file as UTF-8."),
+        ] {
+            assert!(hint(kind).starts_with(begin), "{kind}: {}", hint(kind));
+        }
     }
 }

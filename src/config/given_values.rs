@@ -135,8 +135,11 @@ fn is_section(name: &str) -> bool {
 fn unknown(name: &str) -> String {
     let section = |key: &&'static ConfigKey| key.name.rsplit_once('.').map(|(section, _)| section);
     let names = ConfigKey::all().map(|key| key.name);
+    let is_around =
+        |known: &str| name.strip_prefix(known).is_some_and(|rest| rest.starts_with('.'));
     let near = names
         .chain(ConfigKey::all().filter_map(|key| section(&key)))
+        .filter(|known| !is_around(known))
         .map(|known| (strsim::damerau_levenshtein(known, name), known))
         .min()
         .filter(|(distance, _)| *distance <= 3);

@@ -157,6 +157,21 @@ fn all_problems_are_reported_at_once_with_key_value_and_what_is_expected() {
 }
 
 #[test]
+fn suggestion_is_never_the_section_that_a_key_is_in() {
+    let told = problems(&example_with("[limits]\n", "[limits]\nk0 = 1\n"), &[]);
+    assert_eq!(told, ["limits.k0: there is no such key"]);
+}
+
+#[test]
+fn time_is_quoted_as_it_is_written() {
+    let told = problems(&example_with("disable = \"lock\"", "disable = \"deactivate\""), &[]);
+    assert!(told[0].starts_with("policy.deactivate_after = \"30d\": this needs"), "{told:?}");
+    let off = example_with("grace = \"0s\"", "grace = \"7d\"");
+    let told = problems(&format!("state_file = \"off\"\n{off}"), &[]);
+    assert!(told.iter().any(|line| line.starts_with("policy.grace = \"7d\": ")), "{told:?}");
+}
+
+#[test]
 fn a_template_that_mas_cannot_render_is_one_problem() {
     let line = "localpart = \"{{ user.preferred_username }}\"";
     for (template, says) in [

@@ -257,6 +257,21 @@ async fn state_file_is_an_error_if_its_place_takes_no_file() {
 }
 
 #[tokio::test]
+async fn hint_about_a_configuration_that_cannot_be_read_fits_what_is_there() {
+    for (thing, hint) in [
+        (Missing, "write one with `config init`"),
+        (Folder, "this is a folder"),
+        (NOT_UTF_8, "Save the file as UTF-8."),
+    ] {
+        let world = started(the_table()).await;
+        let path = path_of(&world, Configuration);
+        make(&world, thing, &path);
+        let line = format!("--config {} config check", path.display());
+        program(&world).run(&line).exits(78).tells(&[hint]);
+    }
+}
+
+#[tokio::test]
 async fn configuration_is_read_to_its_end_if_a_shell_pipes_it_in() {
     let world = started(the_table()).await;
     let slow = "echo '[policy]'; sleep 0.3; echo 'protect = [\"dave\"]'";

@@ -33,11 +33,11 @@ pub(super) fn policy(
         let why = "this needs the state file, which shows which accounts the program disabled";
         fields.wrong(&keys::REACTIVATE, Some(reactivate.word()), why);
     }
+    let given = fields.text_to_come(&keys::GRACE);
     let grace = fields.duration(&keys::GRACE);
     if !grace.is_zero() && !remembers {
-        let given = humantime::format_duration(grace).to_string();
         let why = "this needs the state file, which shows since when a user is out of the group";
-        fields.wrong(&keys::GRACE, Some(&given), why);
+        fields.wrong(&keys::GRACE, given.as_deref(), why);
     }
     let (deactivate_after, lock_sessions) = stages(fields, valid_disable, remembers);
     let unknown_accounts = fields.choice(&keys::UNKNOWN_ACCOUNTS);
@@ -78,21 +78,21 @@ fn stages(
     disable: Option<DisableMode>,
     remembers: bool,
 ) -> (Option<Duration>, LockSessions) {
+    let given = fields.text_to_come(&keys::DEACTIVATE_AFTER);
     let after = fields.unless_off(&keys::DEACTIVATE_AFTER, |text| {
         let after = humantime::parse_duration(text).ok()?;
         (SHORTEST_STAGE..=LONGEST_STAGE).contains(&after).then_some(after)
     });
     let sessions = fields.choice(&keys::LOCK_SESSIONS);
-    if let Some(after) = after {
-        let given = humantime::format_duration(after).to_string();
+    if after.is_some() {
         if disable == Some(DisableMode::Deactivate) {
             let why = "this needs policy.disable = \"lock\"";
-            fields.wrong(&keys::DEACTIVATE_AFTER, Some(&given), why);
+            fields.wrong(&keys::DEACTIVATE_AFTER, given.as_deref(), why);
         }
         if !remembers {
             let why =
                 "this needs the state file, which shows since when an account has been locked";
-            fields.wrong(&keys::DEACTIVATE_AFTER, Some(&given), why);
+            fields.wrong(&keys::DEACTIVATE_AFTER, given.as_deref(), why);
         }
     }
     (after, sessions)

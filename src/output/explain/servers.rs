@@ -62,10 +62,12 @@ fn in_keycloak(
             text.push_str("    so not in Keycloak\n");
         }
         KeycloakPerson::Known { user, enabled: is_enabled, in_group, groups, .. } => {
-            let groups =
-                if groups.is_empty() { "no groups".to_owned() } else { joined(groups, ", ") };
-            let _ =
-                writeln!(text, "  {}: {}, groups: {groups}", called(user), enabled(*is_enabled));
+            let groups = if groups.is_empty() {
+                "in no group".to_owned()
+            } else {
+                format!("groups: {}", joined(groups, ", "))
+            };
+            let _ = writeln!(text, "  {}: {}, {groups}", called(user), enabled(*is_enabled));
             remembered_groups(text, person);
             roles(text, person, membership);
             let so = match (*in_group, *is_enabled) {
