@@ -77,13 +77,30 @@ pub enum SecondStage {
 }
 
 impl OwnDisable {
+    /// Returns whether an account in this state shows what was requested, and not confirmed before.
+    pub(super) fn is_shown_by(self, state: AccountState) -> bool {
+        let has_stage = self.second_stage == SecondStage::Begun;
+        match (self.progress, self.mode) {
+            _ if has_stage => state.deactivated,
+            (Progress::Done, _) => false,
+            (_, DisableMode::Deactivate) => state.deactivated,
+            (Progress::Requested, DisableMode::Lock) => state.locked && !state.deactivated,
+            // The sessions may still be open.
+            (Progress::Begun, DisableMode::Lock) => false,
+        }
+    }
+
     /// Returns whether this disable can have left an account in this state. If not, an
     /// administrator has changed the account since: a lock does not deactivate, a deactivation that
     /// was confirmed does not leave a mere lock, and neither happens after it has ended.
     fn may_have_left(self, seen: SeenState, last_disabled_at: Option<Timestamp>) -> bool {
-        if self.progress == Progress::Done
-            && last_disabled_at.is_some_and(|at| self.until.after(CLOCKS) < at)
-        {
+        // MAS locks at once, and deactivates by a job, which it may have run later.
+        let has_ended = match (self.progress, self.mode, self.second_stage) {
+            (Progress::Begun, ..) | (_, _, SecondStage::Begun) => false,
+            (Progress::Requested, mode, _) => mode == DisableMode::Lock,
+            (Progress::Done, ..) => true,
+        };
+        if has_ended && last_disabled_at.is_some_and(|at| self.until.after(CLOCKS) < at) {
             return false;
         }
         match self.mode {

@@ -32,6 +32,8 @@ pub struct Presence<'f> {
     pub present: Vec<&'f UserId>,
     /// Active accounts that this program has changed before.
     pub settled: Vec<&'f UserId>,
+    /// Accounts that show what this program requested and could not confirm.
+    pub shown: Vec<&'f UserId>,
     /// Accounts outside the group that this program has locked.
     pub locked: Vec<&'f UserId>,
     /// Accounts that were, and are no more.
@@ -53,6 +55,7 @@ impl<'f> Presence<'f> {
             reach: draft.reach(),
             present: draft.returned.clone(),
             settled: draft.settled.clone(),
+            shown: draft.shown.clone(),
             locked: draft.locked.clone(),
             latest: draft.table.facts.clocks.latest(draft.table.facts.now),
             ..Self::default()

@@ -241,7 +241,7 @@ impl State {
         let connection = self.lock();
         let read = || {
             let mut statement = connection.prepare(
-                "SELECT done.user_id, done.begun < seen,
+                "SELECT done.user_id, coalesce(done.run <= settled.run, done.begun < seen),
                     (SELECT max(later.run) FROM actions AS later JOIN runs ON id = later.run
                      WHERE later.user_id = done.user_id AND later.run > done.run AND later.begun IS NOT NULL
                         AND later.failure IS NULL AND runs.realm = ?2 AND runs.server_name = ?3)

@@ -148,17 +148,17 @@ fn times(
 /// Returns the disables of this program that still hold. One that was refused before its first
 /// change does not count. A disable ends once the account was seen active: a later lock or
 /// deactivation is by hand. It also ends with an activation, unless that failed or was interrupted,
-/// and so may have reversed nothing.
+/// and so may have reversed nothing. One that a later reading has shown is done since then.
 pub(super) fn own_disables(
     connection: &Connection,
     namespace: &Namespace,
 ) -> Result<BTreeMap<UserId, OwnDisable>, StateProblem> {
     let mut statement = connection.prepare(
-        "SELECT user_id, action, disable, outcome, begun, actions.ended FROM actions JOIN runs ON id = run
-         LEFT JOIN settled USING (realm, server_name, user_id)
-         WHERE realm = ?1 AND server_name = ?2 AND begun IS NOT NULL AND (seen IS NULL OR begun > seen)
-            AND failure IS NULL
-         ORDER BY run, number",
+        "SELECT user_id, action, disable, outcome, begun, coalesce(shown, actions.ended), shown
+         FROM actions JOIN runs ON id = actions.run LEFT JOIN settled USING (realm, server_name, user_id)
+         WHERE realm = ?1 AND server_name = ?2 AND begun IS NOT NULL AND failure IS NULL
+            AND (seen IS NULL OR coalesce(actions.run > settled.run, begun > seen))
+         ORDER BY actions.run, number",
     )?;
     let mut rows = statement.query(params![namespace.realm, namespace.server_name.as_str()])?;
     let mut own: BTreeMap<UserId, OwnDisable> = BTreeMap::new();
@@ -166,7 +166,8 @@ pub(super) fn own_disables(
         let user_id = user_id(row, 0)?;
         let kind = word(row, 1)?;
         let mode = word(row, 2)?;
-        let outcome = word_if_any(row, 3)?;
+        let is_shown = row.get::<_, Option<i64>>(6)?.is_some();
+        let outcome = if is_shown { Some(OutcomeKind::Done) } else { word_if_any(row, 3)? };
         let begun = Timestamp::from_millis(row.get(4)?);
         match (kind, outcome) {
             (ActionKind::Disable, outcome) => {
@@ -205,8 +206,8 @@ pub(super) fn own_disables(
     Ok(own)
 }
 
-/// An attempt whose end was not recorded may have lasted this long.
-const LONGEST_ATTEMPT: Duration = Duration::from_mins(10);
+/// An attempt whose end was not recorded may have lasted this long: the request, and one repetition.
+const LONGEST_ATTEMPT: Duration = Duration::from_mins(2);
 
 /// Returns the accounts whose creation was begun, and their users, unless it is known that it was
 /// finished, or that nothing was changed.

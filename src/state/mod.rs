@@ -48,6 +48,7 @@ mod schema;
 mod tests;
 mod times;
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -78,6 +79,8 @@ pub struct State {
     namespace: Namespace,
     age: Age,
     connection: Mutex<Connection>,
+    /// The device and the number of the file that was opened.
+    file: Option<(u64, u64)>,
 }
 
 impl State {
@@ -106,7 +109,15 @@ impl State {
             namespace,
             age: Age::AsExpected,
             connection: Mutex::new(connection),
+            file: file_at(path),
         }
+    }
+
+    /// Returns whether the path still leads to the file that was opened. If not, what is recorded is
+    /// lost with the old one.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        self.file.is_some() && self.file == file_at(&self.path)
     }
 
     /// Returns the path that the file was opened by.
@@ -138,4 +149,8 @@ impl State {
     fn error(&self, problem: StateProblem) -> StateError {
         StateError { path: self.path.clone(), problem }
     }
+}
+
+fn file_at(path: &Path) -> Option<(u64, u64)> {
+    path.metadata().ok().map(|file| (file.dev(), file.ino()))
 }

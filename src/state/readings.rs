@@ -12,7 +12,8 @@ use super::error::StateProblem;
 use super::memory::{BRIDGE_FOR, own_disables};
 use super::times::Times;
 use super::{Namespace, State, StateError};
-use crate::model::{Timestamp, UserId};
+use crate::model::{Timestamp, UserId, Word as _};
+use crate::plan::{ActionKind, OutcomeKind};
 use crate::planner::{Presence, Progress, Reach};
 
 /// A daily timer with a delay stays below this.
@@ -164,11 +165,40 @@ impl State {
             scope,
             Times::Absences,
             (&*presence.absent, &*presence.present),
-            now,
+            presence.latest.max(now),
         )?;
         let locks = (&*presence.locked, &*presence.not_locked);
         note_times(transaction, scope, Times::Locks, locks, presence.latest)?;
+        self.record_shown(transaction, &presence.shown, now)?;
         self.settle(transaction, presence.settled.iter().copied(), now)
+    }
+
+    /// Records that what was requested before, and not confirmed at that time, is to be seen.
+    fn record_shown(
+        &self,
+        transaction: &Transaction<'_>,
+        accounts: &[&UserId],
+        now: Timestamp,
+    ) -> Result<(), StateProblem> {
+        let Namespace { realm, server_name } = &self.namespace;
+        let mut update = transaction.prepare(
+            "UPDATE actions SET shown = ?4
+             WHERE user_id = ?3 AND begun IS NOT NULL AND failure IS NULL AND shown IS NULL
+                AND outcome IS NOT ?5 AND action IN (?6, ?7)
+                AND run IN (SELECT id FROM runs WHERE realm = ?1 AND server_name = ?2)",
+        )?;
+        for user_id in accounts {
+            update.execute(params![
+                realm,
+                server_name.as_str(),
+                user_id.text(),
+                now.as_millis(),
+                OutcomeKind::Done.word(),
+                ActionKind::Disable.word(),
+                ActionKind::Deactivate.word()
+            ])?;
+        }
+        Ok(())
     }
 
     /// Records that what this program did to accounts before no longer counts.
@@ -180,7 +210,11 @@ impl State {
     ) -> Result<(), StateProblem> {
         let Namespace { realm, server_name } = &self.namespace;
         let mut settled = transaction
-            .prepare("INSERT OR REPLACE INTO settled (realm, server_name, user_id, seen) VALUES (?1, ?2, ?3, ?4)")?;
+            // A clock may jump; the numbers of runs do not.
+            .prepare(
+                "INSERT OR REPLACE INTO settled (realm, server_name, user_id, seen, run)
+                 VALUES (?1, ?2, ?3, ?4, (SELECT coalesce(max(id), 0) FROM runs))",
+            )?;
         for user_id in accounts {
             settled.execute(params![
                 realm,

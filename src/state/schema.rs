@@ -155,6 +155,11 @@ const STEPS: &[M<'_>] = &[
         PRIMARY KEY (realm, server_name)
     ) STRICT, WITHOUT ROWID;",
     ),
+    // Before this step only clocks told whether an account was seen active after an action.
+    M::up(
+        "ALTER TABLE settled ADD COLUMN run INTEGER;
+    ALTER TABLE actions ADD COLUMN shown INTEGER;",
+    ),
 ];
 
 static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| Migrations::from_slice(STEPS));

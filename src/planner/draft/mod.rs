@@ -36,6 +36,8 @@ pub struct Draft<'f> {
     others_inactive: usize,
     /// Active accounts that this program has changed before.
     pub(super) settled: Vec<&'f UserId>,
+    /// Accounts that show what this program requested and could not confirm.
+    pub(super) shown: Vec<&'f UserId>,
     /// Active members who were out of the group when it was last read.
     pub(super) returned: Vec<&'f UserId>,
     /// Accounts outside the group that this program has locked, as the lists show them.
@@ -105,6 +107,7 @@ impl<'f> Draft<'f> {
             others_active: 0,
             others_inactive: 0,
             settled: Vec::new(),
+            shown: Vec::new(),
             returned: Vec::new(),
             locked: Vec::new(),
             next_stage: NextStage::default(),
@@ -127,6 +130,9 @@ impl<'f> Draft<'f> {
         let Facts { memory, .. } = self.table.facts;
         if account.can_log_in() && memory.own.contains_key(&account.user_id) {
             self.settled.push(&account.user_id);
+        }
+        if memory.own.get(&account.user_id).is_some_and(|own| own.is_shown_by(account.state)) {
+            self.shown.push(&account.user_id);
         }
         match opinion {
             Opinion::Settled(Verdict::MemberActive) => {

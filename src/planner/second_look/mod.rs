@@ -313,7 +313,7 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         reason: Reason,
         owners: &[Candidate<'_>],
     ) -> Option<Timestamp> {
-        let Facts { now, memory, .. } = self.facts();
+        let Facts { now, clocks, memory, .. } = self.facts();
         // Keycloak itself disables users after failed logins, and federated users if their
         // directory did.
         let may_pass = owners.iter().any(|owner| match owner.person {
@@ -326,6 +326,9 @@ impl<'l, 'f> SecondLook<'l, 'f> {
             && !memory.left_half_done(&account.user_id, account.state, self.table.policy.disable);
         let since = memory.absent_since.get(&account.user_id).unwrap_or(now);
         let until = (*since.min(now)).after(self.table.policy.grace);
-        (waits && *now < until).then_some(until)
+        // By the clock that is furthest behind: a grace is not over because this host's has jumped.
+        let clock = clocks.earliest(*now);
+        let has_grace = !self.table.policy.grace.is_zero();
+        (has_grace && waits && clock < until).then(|| now.after(clock.until(until)))
     }
 }

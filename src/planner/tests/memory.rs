@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::whose::outcome;
 use super::*;
-use crate::model::{Owner, Tie};
+use crate::model::{Owner, ServerClocks, Tie};
 
 const EVERY_PROGRESS: [Progress; 3] = [Progress::Begun, Progress::Requested, Progress::Done];
 
@@ -61,6 +61,20 @@ fn who_has_left_has_the_grace_from_the_first_absence_on() {
 #[test]
 fn a_clock_that_went_back_disables_no_account_early() {
     keeps(&leaver().at(5000).absent_since("dave", 9000), kept_as("dave", KeptReason::InGrace));
+}
+
+#[test]
+fn clock_of_this_host_that_jumped_ends_no_grace() {
+    let servers_say = |millis| {
+        let mut scene = leaver().at(90_000).absent_since("dave", 4500);
+        scene.facts.clocks = ServerClocks::default().and(Some(Timestamp::from_millis(millis)));
+        scene
+    };
+    let still = servers_say(4000);
+    keeps(&still, kept_as("dave", KeptReason::InGrace));
+    let until = still.plan().kept[0].until.map(Timestamp::as_millis);
+    assert_eq!(until, Some(90_000 + 501), "as long as is left by the server's clock");
+    acts(&servers_say(5000), disable("dave", Reason::NotInGroup));
 }
 
 #[test]
@@ -308,6 +322,51 @@ fn an_account_that_is_active_again_is_remembered_as_settled() {
         Progress::Begun,
     );
     assert_eq!(settled(&Draft::new(&locked.facts, &locked.policy)), [""; 0]);
+}
+
+#[test]
+fn disable_that_was_not_confirmed_counts_as_shown_once_the_account_has_that_state() {
+    let shown = |state, mode, progress, second_stage| {
+        let mut scene = scene().user("dave").account("dave", state).own("dave", mode, progress);
+        scene.facts.memory.own.values_mut().for_each(|own| own.second_stage = second_stage);
+        let draft = Draft::new(&scene.facts, &scene.policy);
+        !draft.presence(&draft.verdicts(&NO_LOOKS), &NO_LOOKS).shown.is_empty()
+    };
+    use DisableMode::{Deactivate, Lock};
+    use Progress::{Begun, Done, Requested};
+    let table = [
+        (LOCKED, Lock, Requested, SecondStage::NotBegun, true),
+        (ACTIVE, Lock, Requested, SecondStage::NotBegun, false),
+        (DISABLED, Lock, Requested, SecondStage::NotBegun, false),
+        (LOCKED, Lock, Begun, SecondStage::NotBegun, false),
+        (LOCKED, Lock, Done, SecondStage::NotBegun, false),
+        (LOCKED, Lock, Done, SecondStage::Begun, false),
+        (DISABLED, Lock, Done, SecondStage::Begun, true),
+        (LOCKED, Deactivate, Requested, SecondStage::NotBegun, false),
+        (DISABLED, Deactivate, Requested, SecondStage::NotBegun, true),
+        (DISABLED, Deactivate, Begun, SecondStage::NotBegun, true),
+        (DISABLED, Deactivate, Done, SecondStage::NotBegun, false),
+    ];
+    for (state, mode, progress, stage, expected) in table {
+        let case = format!("{state:?} {mode:?} {progress:?} {stage:?}");
+        assert_eq!(shown(state, mode, progress, stage), expected, "{case}");
+    }
+}
+
+#[test]
+fn lock_by_hand_after_a_lock_of_ours_that_was_not_confirmed_is_not_ours() {
+    let minutes = |minutes: i64| Timestamp::from_millis(minutes * 60_000);
+    let kept = |disabled_at, second_stage| {
+        let dave = scene().member("dave").account("dave", LOCKED).reactivate(Reactivate::Own);
+        let mut dave = dave.own("dave", DisableMode::Lock, Progress::Requested);
+        dave.policy.disable = DisableMode::Lock;
+        dave.facts.memory.own.values_mut().for_each(|own| own.second_stage = second_stage);
+        let dave = dave.detail("dave", |detail| detail.last_disabled_at = Some(disabled_at));
+        dave.plan().kept.first().map(|kept| kept.reason)
+    };
+    assert_eq!(kept(minutes(2), SecondStage::NotBegun), Some(KeptReason::NotOurs));
+    assert_eq!(kept(minutes(1), SecondStage::NotBegun), None, "clocks may differ");
+    assert_eq!(kept(minutes(2), SecondStage::Begun), None, "the deactivation may come later");
 }
 
 #[test]

@@ -237,6 +237,60 @@ fn run_that_locked_an_account_stays_until_its_second_stage() {
 }
 
 #[test]
+fn account_seen_active_ends_what_was_done_before_by_any_clock() {
+    for begun in ["2000000000000", "1000"] {
+        let fixture = fixture();
+        let state = fixture.open();
+        let dave = user("dave");
+        let run = acted(&state, ActionKind::Disable, "dave", Some(&Outcome::Done));
+        // The clock of this host was wrong when it began.
+        fixture.sql(&format!("UPDATE actions SET begun = {begun}, ended = {begun}"));
+        assert_eq!(memory(&state).own.len(), 1);
+        let active = Presence { settled: vec![&dave], ..Presence::default() };
+        record(&state, &active, Timestamp::from_millis(1_795_000_000_000));
+        assert_eq!(memory(&state).own.len(), 0, "{begun}");
+        let undone = state.done_by(run).expect("readable").expect("a run");
+        assert!(undone[0].since.is_some(), "{begun}");
+        acted(&state, ActionKind::Disable, "dave", Some(&Outcome::Done));
+        fixture.sql(&format!("UPDATE actions SET begun = {begun}, ended = {begun}"));
+        assert_eq!(memory(&state).own.len(), 1, "{begun}: a later one");
+    }
+}
+
+#[test]
+fn disable_that_a_later_reading_shows_is_done_since_then() {
+    let fixture = fixture();
+    let state = fixture.open();
+    let dave = user("dave");
+    let scheduled = Outcome::Scheduled("not shown yet".to_owned());
+    let now = Timestamp::now();
+    record(&state, &Presence::default(), now);
+    let run = acted(&state, ActionKind::Disable, "dave", Some(&scheduled));
+    let own = || memory(&state).own.into_values().next().map(|own| (own.progress, own.until));
+    assert_eq!(own().map(|(progress, _)| progress), Some(Progress::Requested));
+    let shown = Presence { shown: vec![&dave], ..Presence::default() };
+    let later = now.after(Duration::from_secs(9));
+    record(&state, &shown, later);
+    assert_eq!(own(), Some((Progress::Done, later)));
+    record(&state, &shown, later.after(Duration::from_secs(9)));
+    assert_eq!(own(), Some((Progress::Done, later)), "the first time counts");
+    assert_eq!(outcomes(&state, run), ["scheduled"], "the history stays");
+}
+
+#[test]
+fn second_stage_that_a_later_reading_shows_is_done_since_then() {
+    let fixture = fixture();
+    let state = fixture.open();
+    let dave = user("dave");
+    acted(&state, ActionKind::Disable, "dave", Some(&Outcome::Done));
+    acted(&state, ActionKind::Deactivate, "dave", None);
+    record(&state, &Presence { shown: vec![&dave], ..Presence::default() }, hours(9));
+    let own = memory(&state).own.into_values().next().expect("ours");
+    assert_eq!((own.mode, own.progress), (DisableMode::Deactivate, Progress::Done));
+    assert_eq!((own.until, own.second_stage), (hours(9), SecondStage::NotBegun));
+}
+
+#[test]
 fn an_unfinished_action_is_not_ours_after_a_long_pause() {
     let fixture = fixture();
     let state = fixture.open();
@@ -318,7 +372,7 @@ fn creation_that_broke_off_had_ended_when_the_next_run_of_this_realm_began() {
         attempts[0]
     };
     let (begun, ended) = attempt();
-    assert_eq!(ended, begun.after(Duration::from_mins(10)));
+    assert_eq!(ended, begun.after(Duration::from_mins(2)));
     begin(&fixture.open_for("other", "example.org"), &plan(&[]));
     begin(&fixture.open_for("corp", "example.com"), &plan(&[]));
     assert_eq!(attempt(), (begun, ended));
