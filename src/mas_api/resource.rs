@@ -65,6 +65,12 @@ impl UserAttributes {
         self.disable_times().max()
     }
 
+    /// Returns when the user was locked. An unreadable time counts as none.
+    #[must_use]
+    pub fn locked_at(&self) -> Option<Timestamp> {
+        Timestamp::try_from(self.locked_at.as_deref()?.to_owned()).ok()
+    }
+
     fn disable_times(&self) -> impl Iterator<Item = Timestamp> {
         let times = [self.locked_at.as_deref(), self.deactivated_at.as_deref()];
         times.into_iter().flatten().filter_map(|time| Timestamp::try_from(time.to_owned()).ok())

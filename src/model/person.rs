@@ -189,6 +189,9 @@ pub struct AccountDetail {
     /// Whether MAS has it deactivated, even if Synapse does not show it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub deactivated_in_mas: bool,
+    /// When MAS locked it.
+    #[serde(skip)]
+    pub locked_at: Option<Timestamp>,
     /// When MAS locked or deactivated it, the earlier of both; `None` if neither, or if MAS was not
     /// asked.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -225,6 +228,7 @@ impl AccountDetail {
             bot: false,
             state: AccountState::default(),
             deactivated_in_mas: false,
+            locked_at: None,
             disabled_at: None,
             last_disabled_at: None,
             display_name: None,

@@ -18,7 +18,14 @@ pub fn release_in(text: &str) -> Option<Version> {
     text.split_whitespace().find_map(|word| {
         let word = word.trim_start_matches('v');
         let end = word.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(word.len());
-        Version::parse(word[..end].trim_end_matches('.')).ok()
+        let numbers = word[..end].trim_end_matches('.');
+        let is_short = numbers.matches('.').count() == 1;
+        Version::parse(numbers)
+            .or_else(|error| match is_short {
+                true => Version::parse(&format!("{numbers}.0")),
+                false => Err(error),
+            })
+            .ok()
     })
 }
 
@@ -37,7 +44,9 @@ mod tests {
             ("1.163.2 (b=hotfixes,0123abc)", Some((1, 163, 2))),
             ("unstable", None),
             ("", None),
-            ("v1.2", None),
+            ("v1.2", Some((1, 2, 0))),
+            ("mas-cli v1.13", Some((1, 13, 0))),
+            ("2 files", None),
         ] {
             let found =
                 release_in(text).map(|version| (version.major, version.minor, version.patch));

@@ -36,7 +36,7 @@ use crate::model::{
     Timestamp, TokenOwners, Unnamed, UserId,
 };
 
-pub use admins::{AdminChanges, AdminDraft, AdminNames, AdminsSeen, RightAfter};
+pub use admins::{AdminChanges, AdminDraft, AdminNames, AdminsSeen, LocksOfAdmins, RightAfter};
 pub use draft::{AskByName, AskFirst, Draft, ToRecheck, Verdicts};
 pub use evidence::{AccountEvidence, Clue, EvidenceLine, Ruling, Side};
 pub use identity::AccountsByLocalpart;

@@ -1,6 +1,7 @@
 //! Reads one account as it is now, for the second look and for the wait after the last action.
 
 use futures_util::future::try_join;
+use tokio::time::Instant;
 
 use super::mas::{FoundInMas, MasUser};
 use super::{LinkProvider, ReadError, Readers};
@@ -75,6 +76,7 @@ impl Readers {
             };
             detail.admin |= user.admin;
             detail.deactivated_in_mas = user.state.deactivated;
+            detail.locked_at = user.locked_at;
             detail.disabled_at = user.disabled_at;
             detail.last_disabled_at = user.last_disabled_at;
         }
@@ -152,9 +154,13 @@ impl Readers {
     }
 
     /// Returns the rooms that an account is in, or `None` if no homeserver is configured.
-    pub async fn rooms_of(&self, user_id: &UserId) -> Result<Option<Vec<Room>>, HttpError> {
+    pub async fn rooms_of(
+        &self,
+        user_id: &UserId,
+        names_until: Instant,
+    ) -> Result<Option<Vec<Room>>, HttpError> {
         match &self.synapse {
-            Some(synapse) => synapse.rooms_of(user_id).await.map(Some),
+            Some(synapse) => synapse.rooms_of(user_id, names_until).await.map(Some),
             None => Ok(None),
         }
     }

@@ -113,6 +113,9 @@ pub enum ReadError {
     /// The account is in the list, but not found by name.
     #[error("{server}: {user_id} is in the list of accounts, but not found by name")]
     AccountGone { server: Server, user_id: UserId },
+    /// A group was deleted and made again after the members were read.
+    #[error("Keycloak: the group {path} is another one than the one whose members were read")]
+    GroupReplaced { path: ServerText },
     /// The second look failed for all accounts.
     #[error("the second look failed for all accounts ({count} tried)")]
     NoneRechecked {
@@ -236,6 +239,11 @@ impl ReadError {
             }
             Self::AccountGone { .. } => {
                 "Run again: the account may just have been deleted from the database.".to_owned()
+            }
+            Self::GroupReplaced { .. } => {
+                "Run again: it was deleted and made again in between. If it persists, look for two groups of this \
+                 name in Keycloak."
+                    .to_owned()
             }
             Self::NoneRechecked { source, .. } => source.hint(),
         }

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::model::{Account, MasAdmin, MemberList, UserId};
 use crate::plan::AdminsOfMas;
 use crate::planner::{
-    AdminChanges, AdminDraft, AdminNames, AdminsSeen, Draft, Rechecks, ToRecheck,
+    AdminChanges, AdminDraft, AdminNames, AdminsSeen, Draft, LocksOfAdmins, Rechecks, ToRecheck,
 };
 use crate::readers::{Membership, ReadError, Reading, Tally};
 use crate::writers::{MasCli, WriterError};
@@ -234,7 +234,8 @@ impl Session {
         Ok(AdminsSeen { rechecks, members_after, admins })
     }
 
-    /// Returns the administrators of MAS; mas-cli does not say who of them can log in.
+    /// Returns the administrators of MAS. mas-cli does not say who of them can log in: Synapse does,
+    /// if it shows the locks of MAS.
     async fn admins_now(&self) -> Result<AdminNames, Failure> {
         let unknown =
             || WriterError::NoAdminList { command: "mas-cli manage list-admin-users".to_owned() };
@@ -252,6 +253,13 @@ impl Session {
             (None, Some(mas_cli)) => {
                 let admins = mas_cli.admins().await?.ok_or_else(unknown)?;
                 names.all.extend(admins.iter().map(|admin| Box::from(&*admin.key())));
+                if let Some(unseen) = self.unseen_locks().await? {
+                    warn!(
+                        "{unseen}, so it is unknown which administrators can log in: none loses the right, and none is \
+                         disabled. Update it, or configure [writer.mas_api]"
+                    );
+                    names.locks = LocksOfAdmins::Unknown;
+                }
             }
             (None, None) => return Err(unknown().into()),
         }

@@ -34,7 +34,8 @@ impl Session {
         }
     }
 
-    async fn unseen_locks(&self) -> Result<Option<UnseenLocks>, Failure> {
+    /// Returns why Synapse would not show a lock of MAS, if it would not.
+    pub(super) async fn unseen_locks(&self) -> Result<Option<UnseenLocks>, Failure> {
         if let Some(synapse) = &self.readers.synapse {
             let said = synapse.version().await.map_err(ReadError::Http)?;
             if release_in(said.raw()).is_some_and(|release| release < SYNAPSE_SHOWS_LOCKS) {

@@ -43,6 +43,9 @@ pub(super) enum Heard {
 
 impl Watcher<'_> {
     pub(super) async fn round(&mut self, due: Due) -> Result<Option<Ended>, Failure> {
+        if self.reopen_state()? {
+            return Ok(None);
+        }
         match due {
             Due::Everything => self.everything().await.map(Some),
             Due::Events => self.events().await,

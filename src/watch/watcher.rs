@@ -29,6 +29,7 @@ use crate::plan::{Refusal, RunCommand, RunResult};
 use crate::readers::Reading;
 use crate::session::Writing;
 use crate::signals::{self, Health, News, Notices, ServiceManager, StatusBoard, Unsent, run_hook};
+use crate::state::State;
 use crate::watch::{Due, Schedule, Window};
 
 /// The name of the command in the history.
@@ -284,6 +285,31 @@ impl<'g> Watcher<'g> {
         });
     }
 
+    /// Opens the state file again if it is no longer the one that was opened: what is written to
+    /// that one is lost. Returns whether it did.
+    pub(super) fn reopen_state(&mut self) -> Result<bool, Failure> {
+        let state = self.writing.session.state.as_ref();
+        if state.is_none_or(State::is_in_place) {
+            return Ok(false);
+        }
+        let writing = Writing::open_quietly(self.global, self.surroundings, self.stop.clone())?;
+        warn!("the state file was removed or replaced: it was opened again");
+        self.start_again(writing);
+        Ok(true)
+    }
+
+    fn start_again(&mut self, writing: Writing) {
+        let config = &writing.session.config;
+        self.schedule = Schedule::new(&config.watch);
+        self.health.set_ready_for(config.watch.interval * INTERVALS_READY);
+        self.secret_files = config.secret_files.clone();
+        (self.reading, self.events) = (None, EventSource::default());
+        self.new_accounts = NewAccounts::default();
+        self.standing.reload(config.watch.interval);
+        self.board.set_server_name(&config.server_name);
+        self.writing = writing;
+    }
+
     /// Re-reads configuration and secrets. If they are wrong, that is reported, and the old ones
     /// stay.
     fn reload(&mut self, why: &str) {
@@ -292,18 +318,10 @@ impl<'g> Watcher<'g> {
         match Writing::open_quietly(self.global, self.surroundings, self.stop.clone()) {
             Ok(writing) => {
                 info!("{why}: configuration and secrets reloaded");
-                let config = &writing.session.config;
-                if config.watch.listen != before {
+                if writing.session.config.watch.listen != before {
                     warn!("watch.listen has changed: restart to use it");
                 }
-                self.schedule = Schedule::new(&config.watch);
-                self.health.set_ready_for(config.watch.interval * INTERVALS_READY);
-                self.secret_files = config.secret_files.clone();
-                (self.reading, self.events) = (None, EventSource::default());
-                self.new_accounts = NewAccounts::default();
-                self.standing.reload(config.watch.interval);
-                self.board.set_server_name(&config.server_name);
-                self.writing = writing;
+                self.start_again(writing);
             }
             Err(failure) => {
                 error!(

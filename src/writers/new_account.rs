@@ -29,6 +29,16 @@ struct LinkAttributes {
     user_id: Option<MasUserId>,
 }
 
+/// A row that belongs to a user.
+#[derive(Debug, Deserialize)]
+struct OwnedAttributes {
+    user_id: Option<MasUserId>,
+}
+
+/// The lists whose rows show that someone uses an account.
+const SIGNS_OF_USE: [&str; 4] =
+    ["upstream-oauth-links", "compat-sessions", "oauth2-sessions", "user-sessions"];
+
 /// Source: `GET /user-emails`.
 #[derive(Debug, Deserialize)]
 struct EmailAttributes {
@@ -61,8 +71,8 @@ pub(super) async fn create(mas: &MasApi, action: Pass<'_>) -> Result<(), WriterE
 }
 
 impl NewUser<'_> {
-    /// Returns the account that an earlier run has begun, if it was made at that time: another user
-    /// may have registered the name since.
+    /// Returns the account that an earlier run has begun, if it was made at that time and no one has
+    /// used it: another user may have registered the name since.
     ///
     /// Source: `GET /users/{id}`.
     async fn finish(&self, id: &MasUserId) -> Result<MasUserId, WriterError> {
@@ -73,7 +83,11 @@ impl NewUser<'_> {
         let is_in = |(begin, end): &(Timestamp, Timestamp)| {
             created.is_some_and(|at| begin.before(CLOCKS) <= at && at <= end.after(CLOCKS))
         };
-        if self.new.attempts.iter().any(is_in) {
+        let is_ours = async || {
+            let is_unused = self.is_unused(id).await;
+            is_unused.map_err(|source| WriterError::Unread { source: Box::new(source) })
+        };
+        if self.new.attempts.iter().any(is_in) && is_ours().await? {
             Ok(id.clone())
         } else {
             Err(WriterError::NameTaken { localpart: self.name.clone() })
@@ -104,7 +118,8 @@ impl NewUser<'_> {
         }
     }
 
-    /// Returns the account of the name if it is the user's: linked to them, or our own since `begin`.
+    /// Returns the account of the name if it is the user's: linked to them, or our own since `begin`
+    /// and used by no one.
     async fn registered(
         &self,
         error: HttpError,
@@ -120,13 +135,35 @@ impl NewUser<'_> {
         };
         let links = self.links_of(&id).await?;
         let is_ours = *user.attributes.username == *self.name.as_str()
-            && links.is_empty()
-            && begin.is_some_and(is_since);
+            && begin.is_some_and(is_since)
+            && self.is_unused(&id).await?;
         if links.contains(&self.new.user.id) || is_ours {
             Ok(id)
         } else {
             Err(WriterError::NameTaken { localpart: self.name.clone() })
         }
+    }
+
+    /// Returns whether an account is as this program makes it: linked to no one, never logged in to,
+    /// and without an e-mail address but the user's. Whoever registers a name has a session at once.
+    ///
+    /// Source: `GET /upstream-oauth-links`, `/compat-sessions`, `/oauth2-sessions`, `/user-sessions`
+    /// and `/user-emails` with `filter[user]`; ended sessions stay in the lists.
+    async fn is_unused(&self, id: &MasUserId) -> Result<bool, HttpError> {
+        let filter = [("filter[user]", &*id.text())];
+        let is_theirs = |row: Resource<OwnedAttributes>| {
+            (row.attributes.user_id.as_ref() == Some(id)).then_some(())
+        };
+        for list in SIGNS_OF_USE {
+            if !self.mas.shrinking_list(&[list], &filter, is_theirs).await?.is_empty() {
+                return Ok(false);
+            }
+        }
+        let ours = self.new.user.email.as_ref().map_or("", ServerText::raw);
+        let is_strange = |Resource { attributes: row, .. }: Resource<EmailAttributes>| {
+            (row.user_id == *id && !row.email.eq_ignore_ascii_case(ours)).then_some(())
+        };
+        Ok(self.mas.shrinking_list(&["user-emails"], &filter, is_strange).await?.is_empty())
     }
 
     /// Adds the e-mail address. The account is complete without one that another user has.

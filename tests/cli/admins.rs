@@ -13,7 +13,7 @@ use crate::harness::{
     started,
 };
 use crate::second_look::id_in_keycloak;
-use crate::sections::PROTECT;
+use crate::sections::{PROTECT, mas_cli_of};
 use crate::watch::watching::{FAILED, QUICK, start};
 
 const ADMINS: &str = "[admins]\ngroups = [\"matrix-admins\"]\n";
@@ -512,4 +512,30 @@ async fn user_whom_mas_lists_without_the_right_is_no_administrator_in_office() {
     let run = with_admins(&world, BY_BOTH, "").run("sync --format json");
     assert!(run.kept().contains(&"boss last_admin".to_owned()), "{run:?}");
     assert_eq!(admins(&world), ["boss"]);
+}
+
+#[tokio::test]
+async fn no_administrator_loses_the_right_if_synapse_does_not_show_who_can_log_in() {
+    for old in ["Synapse", "MAS"] {
+        let world = three().await;
+        let mut release = "1.22.0";
+        if old == "MAS" {
+            release = "1.13.0";
+        } else {
+            world.synapse.state().settings.version = "1.149.1".to_owned();
+        }
+        // Boss stays an administrator and was locked by hand in MAS, which Synapse does not show.
+        let now = "2026-11-01T00:00:00Z".to_owned();
+        world.mas.state().user_mut("boss").expect("seeded").locked_at = Some(now);
+        world.keycloak.state().realm("corp").leave("ada", "/matrix-admins");
+        let toml = format!("{NO_LIMITS}{PROTECT}{ADMINS}{}", mas_cli_of(&world, release));
+        let run = program(&world).file(&world, &toml).run("sync --format json").exits(0);
+        assert_eq!(
+            (run.actions(), run.kept()),
+            (vec![], vec!["bob last_admin".to_owned()]),
+            "{old}: {run:?}"
+        );
+        run.tells(&["unknown which administrators can log in", "[writer.mas_api]"]);
+        assert_eq!(admins(&world), ["bob", "boss"], "{old}");
+    }
 }

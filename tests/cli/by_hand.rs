@@ -4,6 +4,7 @@ use matrix_keycloak_sync::standins::RunningWorld;
 
 use crate::harness::{NO_LIMITS, Program, account, by_hand, group, mas_cli, program, started};
 
+const LOCKS: &str = "[policy]\ndisable = \"lock\"\ndeactivate_after = \"30d\"\n";
 const OWN: &str = "[policy]\nreactivate = \"own\"\n";
 
 fn remembering(world: &RunningWorld, more: &str) -> Program {
@@ -68,4 +69,23 @@ async fn lock_left_by_lock_mode_is_not_half_a_deactivation() {
     let run = remembering(&world, "").run("sync --format json").exits(0);
     assert_eq!(run.actions(), [""; 0]);
     assert_eq!(world.state_of("dave"), account(true, false));
+}
+
+#[tokio::test]
+async fn lock_by_hand_after_a_writer_that_never_ran_is_not_finished() {
+    for (exit, policy) in [(2, ""), (126, ""), (127, ""), (125, LOCKS), (127, LOCKS)] {
+        let world =
+            started(group().member("alice").account("alice").user("dave").account("dave")).await;
+        let broken = format!("case \"$*\" in *lock-user*) exit {exit};; esac");
+        let more = format!("{policy}{}", mas_cli(&world, &broken));
+        let failed = remembering(&world, &more).run("sync --format json").exits(4);
+        assert_eq!(failed.actions(), ["disable dave not_in_group failed"], "{exit}");
+        by_hand(&world, "dave", true, false);
+        let run = remembering(&world, policy).run("sync --format json").exits(0);
+        assert_eq!(run.actions(), [""; 0], "{exit}");
+        let reading = remembering(&world, policy).run("sync --format json").exits(0);
+        assert_eq!(reading.actions(), [""; 0], "{exit}");
+        let plan = remembering(&world, policy).run("plan").exits(0);
+        assert!(!plan.stdout.contains("will be deactivated"), "{}", plan.stdout);
+    }
 }

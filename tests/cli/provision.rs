@@ -1,7 +1,7 @@
 //! Accounts before the first login: made whole, or finished by the next run, and never for the
 //! wrong user.
 
-use matrix_keycloak_sync::standins::mas::{Link, MasState};
+use matrix_keycloak_sync::standins::mas::{Email, Link, MasSession, MasState, SessionKind};
 use matrix_keycloak_sync::standins::world::AccountParts;
 use matrix_keycloak_sync::standins::{Fault, RunningWorld, SeenRequest};
 
@@ -357,6 +357,54 @@ async fn account_that_is_there_after_a_lost_request_is_not_linked_if_it_is_older
         let run = provisioning(&world, BY_BOTH, "").run("sync").exits(4);
         run.prints(&["nothing shows that it is this user's"]);
         assert!(!world.parts_of("zoe").subjects.contains(&id_of(&world, "zoe")));
+    }
+}
+
+#[tokio::test]
+async fn account_that_someone_uses_is_not_linked_although_it_was_made_during_an_attempt() {
+    let other_provider = |mas: &mut MasState| {
+        let id = mas.user("zoe").expect("just made").id.clone();
+        mas.add_link(Link::new("01HFVBY12TMNTYTBV8W921M5FA", "someone", &id));
+    };
+    let other_address = |mas: &mut MasState| {
+        let id = mas.user("zoe").expect("just made").id.clone();
+        mas.add_email(Email::new(&id, "someone@corp.test"));
+    };
+    let uses: [(&str, Option<fn(&mut MasState)>); 3] = [
+        ("a session", None),
+        ("a link", Some(other_provider)),
+        ("an address", Some(other_address)),
+    ];
+    for (sign, change) in uses {
+        for is_same_run in [true, false] {
+            let world = zoes().await;
+            let create = || world.mas.admin().faults().at("POST", "/users");
+            let mas = world.mas.shared();
+            let register = move || {
+                let mut mas = mas.lock();
+                mas.add_user("zoe");
+                match change {
+                    Some(change) => change(&mut mas),
+                    None => {
+                        let id = mas.user("zoe").expect("just made").id.clone();
+                        mas.put_session(MasSession::new(SessionKind::Browser, &id));
+                    }
+                }
+            };
+            if is_same_run {
+                create().times(1).before(move |_| register());
+                create().times(1).answer(Fault::Reset);
+            } else {
+                create().answer(Fault::Reset);
+                provisioning(&world, BY_BOTH, "").run("sync").exits(4);
+                world.mas.admin().faults().clear();
+                register();
+            }
+            let run = provisioning(&world, BY_BOTH, "").run("sync").exits(4);
+            run.prints(&["nothing shows that it is this user's"]);
+            let subjects = world.parts_of("zoe").subjects;
+            assert!(!subjects.contains(&id_of(&world, "zoe")), "{sign}, {is_same_run}");
+        }
     }
 }
 

@@ -84,3 +84,23 @@ async fn room_whose_name_cannot_be_read_is_recorded_by_its_id() {
     let rooms = json!([{"room_id": "!dm:example.org"}, {"room_id": "!lobby:example.org"}]);
     assert_eq!(rooms_in_history(&world, EVERY_WAY[0]), rooms);
 }
+
+#[tokio::test]
+async fn rooms_of_the_others_are_recorded_if_one_account_fails_or_names_take_too_long() {
+    let way = EVERY_WAY[0];
+    let world = world_with_rooms().await;
+    for name in ["carl", "erik"] {
+        world.keycloak.state().realm("corp").add_user(name);
+        world.mas.state().add_user(name);
+        world.synapse.state().add_account(name).rooms = ["!dm:example.org".to_owned()].into();
+    }
+    world
+        .synapse
+        .faults()
+        .on("/users/@carl:example.org/joined_rooms")
+        .answer(Fault::Status(500, String::new()));
+    world.synapse.faults().on("/admin/v1/rooms/").answer(Fault::Hang);
+    sync(&world, way, "", 0);
+    let by_id = json!([{"room_id": "!dm:example.org"}, {"room_id": "!lobby:example.org"}]);
+    assert_eq!(rooms_in_history(&world, way), by_id);
+}

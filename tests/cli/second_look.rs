@@ -184,6 +184,26 @@ async fn member_locked_by_hand_after_the_lists_were_read_is_not_unlocked() {
 }
 
 #[tokio::test]
+async fn deactivated_member_locked_by_hand_after_the_lists_were_read_is_not_unlocked() {
+    for way in EVERY_WAY {
+        let world = started(group().member("bob").deactivated_account("bob")).await;
+        let (mas, synapse) = (world.mas.shared(), world.synapse.shared());
+        let lock = move |_: &SeenRequest| {
+            let now = "2026-11-01T00:00:00Z".to_owned();
+            mas.lock().user_mut("bob").expect("seeded").locked_at = Some(now);
+            synapse.lock().account_mut("bob").expect("seeded").locked = true;
+        };
+        let in_mas = format!("/users/{}", world.mas.state().user("bob").expect("seeded").id);
+        world.synapse.faults().on("/v2/users/@bob").before(lock.clone());
+        world.mas.admin().faults().on(&in_mas).before(lock);
+        let sections = format!("{NO_LIMITS}{PROTECT}");
+        let run = program_by(&world, way, &sections).run("sync --format json").exits(0);
+        assert_eq!((run.actions(), &run.json()["contradictions"]), (vec![], &1.into()), "{way:?}");
+        assert_eq!(world.state_of("bob"), account(true, true), "{way:?}");
+    }
+}
+
+#[tokio::test]
 async fn lock_by_hand_of_an_account_outside_the_group_stays_if_mas_no_longer_has_it_deactivated() {
     let world =
         started(group().member("alice").account("alice").user("dave").account("dave")).await;
@@ -275,4 +295,21 @@ async fn user_who_becomes_an_administrator_of_mas_after_the_list_is_kept() {
         assert!(run.kept().contains(&"dave admin".to_owned()), "{way:?}: {run:?}");
         assert_eq!(world.state_of("dave"), account(false, false), "{way:?}");
     }
+}
+
+#[tokio::test]
+async fn user_of_a_group_that_was_made_again_meanwhile_is_not_disabled() {
+    let world = started(the_table()).await;
+    let keycloak = world.keycloak.shared();
+    // The group has another ID when the users are asked for.
+    world.keycloak.faults().on("/users").times(1).before(move |_| {
+        let mut keycloak = keycloak.lock();
+        let realm = keycloak.realm("corp");
+        realm.delete_group("/matrix-users");
+        realm.add_group("/matrix-users");
+        realm.join("dave", "/matrix-users");
+    });
+    let run = program(&world).file(&world, NO_LIMITS).run("sync --format json");
+    assert_eq!(world.state_of("dave"), account(false, false), "{run:?}");
+    run.exits(4).tells(&["the group /matrix-users is another one"]);
 }

@@ -48,8 +48,8 @@ pub struct AdminChanges {
     pub(super) doubtful: BTreeSet<Box<str>>,
     /// The administrators whose accounts are active.
     pub(super) in_office: HashSet<UserId>,
-    /// The same, and those whose names differ from another account's only in case: MAS may mean
-    /// either.
+    /// The same, those whose names differ from another account's only in case, because MAS may mean
+    /// either, and those of whom it is unknown whether they can log in.
     pub(super) may_be_in_office: HashSet<UserId>,
     pub(super) min_admins: usize,
 }
@@ -81,13 +81,14 @@ impl AdminChanges {
             if changed.contains(&action.user_id) || is_revoked && last.contains(&action.user_id) {
                 continue;
             }
-            let is_counted =
-                is_revoked && action.skipped.is_none() && self.in_office.contains(&action.user_id);
-            if is_counted && left <= self.min_admins {
+            let loses = is_revoked && action.skipped.is_none();
+            let in_office = usize::from(loses && self.in_office.contains(&action.user_id));
+            let may_be = loses && self.may_be_in_office.contains(&action.user_id);
+            if may_be && left < self.min_admins + in_office {
                 plan.kept.push(kept_as_last(&action.user_id));
                 continue;
             }
-            left -= usize::from(is_counted);
+            left -= in_office;
             plan.actions.push(action);
         }
         plan.contradictions += self.contradictions;

@@ -57,6 +57,16 @@ pub struct AdminNames {
     pub all: HashSet<Box<str>>,
     /// Those who are known to be locked or deactivated.
     pub shut: HashSet<Box<str>>,
+    pub locks: LocksOfAdmins,
+}
+
+/// Whether it is known which administrators MAS has locked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LocksOfAdmins {
+    #[default]
+    Known,
+    /// Synapse does not show them (traps 56 and 67), and MAS was not asked.
+    Unknown,
 }
 
 impl AdminNames {
@@ -257,7 +267,8 @@ impl<'f> AdminDraft<'f> {
 
     /// Returns the administrators who can log in, except those of two names that differ only in case.
     fn in_office(&self, admins: Option<&AdminNames>) -> impl Iterator<Item = UserId> {
-        let admins = self.may_be_in_office(admins);
+        let is_known = admins.is_none_or(|admins| admins.locks == LocksOfAdmins::Known);
+        let admins = self.may_be_in_office(admins).filter(move |_| is_known);
         let alone = admins.filter(|account| self.identity.same_name(account).is_empty());
         alone.map(|account| account.user_id.clone())
     }

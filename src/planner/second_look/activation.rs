@@ -24,7 +24,9 @@ impl<'f> SecondLook<'_, 'f> {
         let is_confirmed = |member: &&Member| {
             find(seen, &member.id).is_some_and(|person| self.may_use_now(person))
         };
-        if !state.erased && !members.iter().any(is_confirmed) {
+        // Someone has shut the user out meanwhile, who may know more.
+        let is_shut_again = seen.account.seen().is_shut_further_than(account.seen());
+        if !state.erased && (is_shut_again || !members.iter().any(is_confirmed)) {
             return Verdict::ActivationNotConfirmed;
         }
         if by == TiedBy::Name && self.shares_name(account, seen) {

@@ -71,7 +71,7 @@ impl Scene {
         let admins: HashSet<Box<str>> =
             now.map_or_else(listed, |now| now.iter().map(|name| (*name).into()).collect());
         let shut = self.shut_now.iter().map(|name| (*name).into()).collect();
-        let admins = AdminNames { all: admins, shut };
+        let admins = AdminNames { all: admins, shut, ..AdminNames::default() };
         let members_after = self.admin_members_after.as_ref().unwrap_or(&self.facts.members);
         let is_needed = admin_draft.needs_directories(&rechecks);
         let members_after = if is_needed { members_after.clone() } else { MemberList::default() };

@@ -288,8 +288,14 @@ fn deactivation_that_mas_does_after_the_run_is_the_runs() {
     });
     let undone = dave.done("dave", ActionKind::Disable, DisableMode::Deactivate);
     for progress in [Progress::Requested, Progress::Begun] {
-        let plan = dave.undo(&[Undone { progress, ..undone.clone() }]);
-        assert_eq!(left_out(&plan), [""], "{progress:?}");
+        let undo = |scene: &Scene| scene.undo(&[Undone { progress, ..undone.clone() }]);
+        assert_eq!(left_out(&undo(&dave)), [""], "{progress:?}");
+        // Unlocked, and locked again by hand.
+        let mut locked = dave.clone();
+        locked.details.get_mut("dave").expect("seen").locked_at =
+            Some(Timestamp::from_millis(ENDED + 2 * minute));
+        let plan = undo(&locked);
+        assert!(left_out(&plan)[0].contains("it was disabled again at"), "{progress:?}: {plan:?}");
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use reqwest::StatusCode;
 use serde::Deserialize;
 
-use super::{KeycloakReader, MemberRole, Membership};
+use super::{Group, KeycloakReader, MemberRole, Membership};
 use crate::model::ServerText;
 use crate::readers::ReadError;
 
@@ -61,6 +61,17 @@ impl<'g> GroupTree<'g> {
         &self.membership.roles
     }
 
+    /// Returns whether a group has the name of a configured one at the top, where names are unique:
+    /// that one was deleted since.
+    fn is_replaced_by(&self, group: &GroupPlace) -> bool {
+        let is_named_so = |one: &Group| {
+            one.path == group.path && !one.path.raw().trim_start_matches('/').contains('/')
+        };
+        group.is_top()
+            && !self.ours.contains(&*group.id)
+            && self.membership.groups.iter().any(is_named_so)
+    }
+
     fn place_of(&self, id: &str) -> Option<UnlistedPlace> {
         if self.ours.contains(id) {
             return Some(UnlistedPlace::Below);
@@ -81,6 +92,9 @@ impl KeycloakReader {
         group: &GroupPlace,
         tree: &GroupTree<'_>,
     ) -> Result<bool, ReadError> {
+        if tree.is_replaced_by(group) {
+            return Err(ReadError::GroupReplaced { path: group.path.clone() });
+        }
         if !tree.membership.source.include_subgroups {
             return Ok(tree.ours.contains(&*group.id));
         }

@@ -48,6 +48,8 @@ pub struct MasUser {
     pub state: AccountState,
     /// Whether the user may request administrator rights.
     pub admin: bool,
+    /// When the user was locked.
+    pub locked_at: Option<Timestamp>,
     /// When the user was locked or deactivated, the earlier of both.
     pub disabled_at: Option<Timestamp>,
     /// When the user was last locked or deactivated, the later of both.
@@ -90,6 +92,7 @@ impl MasReader {
         Ok(Some(MasUser {
             state: user.attributes.state(),
             admin: user.attributes.admin,
+            locked_at: user.attributes.locked_at(),
             disabled_at: user.attributes.disabled_at(),
             last_disabled_at: user.attributes.last_disabled_at(),
             user_id: Localpart::from(user.attributes.username).on(&self.server_name),

@@ -76,6 +76,7 @@ impl SynapseReader {
                 bot,
                 appservice: appservice_id,
                 deactivated_in_mas: false,
+                locked_at: None,
                 disabled_at: None,
                 last_disabled_at: None,
                 display_name: displayname,

@@ -2,6 +2,7 @@
 
 use futures_util::{StreamExt, stream};
 use serde::Deserialize;
+use tokio::time::{Instant, timeout_at};
 
 use super::SynapseReader;
 use crate::http::{HttpError, Missing, none_if_missing};
@@ -23,16 +24,21 @@ struct RoomDetail {
 
 impl SynapseReader {
     /// Returns the rooms that an account is in, in order of name; none if the homeserver does not
-    /// know the account.
+    /// know the account. A room whose name is not there in time has only its ID.
     ///
     /// Source: `GET /_synapse/admin/v1/users/{user_id}/joined_rooms` (recording:
     /// `synapse-lifecycle.json`), then `GET /_synapse/admin/v1/rooms/{room_id}` for each.
-    pub async fn rooms_of(&self, user_id: &UserId) -> Result<Vec<Room>, HttpError> {
+    pub async fn rooms_of(
+        &self,
+        user_id: &UserId,
+        names_until: Instant,
+    ) -> Result<Vec<Room>, HttpError> {
         let path = ["_synapse", "admin", "v1", "users", &user_id.text(), "joined_rooms"];
         let joined: JoinedRooms = self.api.get(&path, &[]).await?;
         let named = stream::iter(joined.joined_rooms).map(|room_id| async move {
             // The ID alone is worth a lot.
-            let name = self.room_name(&room_id).await.unwrap_or_default();
+            let name = timeout_at(names_until, self.room_name(&room_id)).await;
+            let name = name.ok().and_then(Result::ok).flatten();
             Room { room_id, name }
         });
         let mut rooms: Vec<_> = named.buffer_unordered(AT_A_TIME).collect().await;

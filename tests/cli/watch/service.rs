@@ -9,6 +9,7 @@ use matrix_keycloak_sync::standins::RunningWorld;
 use super::watching::{QUICK, start, until_so};
 use super::{becomes, by_mas_cli, in_step, watching};
 use crate::harness::{NO_LIMITS, Program, account, group, started, write};
+use crate::sections::state_file;
 
 /// The service manager.
 struct Manager {
@@ -122,5 +123,32 @@ async fn service_manager_is_notified_of_start_watchdog_and_stop() {
     assert_eq!(watching.end(), 0);
     while seen.last().is_none_or(|last| last != "STOPPING=1") {
         seen.push(manager.next());
+    }
+}
+
+#[tokio::test]
+async fn state_file_that_is_removed_or_replaced_is_opened_again_before_the_next_change() {
+    for replaced in [false, true] {
+        let world = started(in_step()).await;
+        let path = world.directory().join("state.db");
+        let sections = format!("{}{QUICK}{NO_LIMITS}", state_file(&world));
+        let watching = start(&world, by_mas_cli(&world, &sections));
+        watching.is_ready().await;
+        for end in ["", "-wal", "-shm"] {
+            let file = format!("{}{end}", path.display());
+            if replaced && end.is_empty() {
+                std::fs::copy(&file, format!("{file}.new")).expect("it is there");
+                std::fs::rename(format!("{file}.new"), &file).expect("ours");
+            } else {
+                let _ = std::fs::remove_file(&file);
+            }
+        }
+        until_so("it is noticed", async || watching.times("was removed or replaced") > 0).await;
+        world.leave("alice");
+        becomes(&world, "alice", true, true).await;
+        watching.has_done(1.0).await;
+        assert_eq!(watching.times("was removed or replaced"), 1, "{}", watching.log());
+        let history = by_mas_cli(&world, &sections).run("history --format json").exits(0).json();
+        assert_eq!(history["runs"][0]["disabled"], 1, "{replaced}: {history}");
     }
 }
