@@ -123,6 +123,10 @@ units() {
         sed "s|=/matrix/keycloak-sync/bin/|=$PWD/$here/|" "$unit" >"$work/units/${unit##*/}"
     done
     verify
+    for unit in "$here"/*.service; do
+        systemd-analyze security --offline=true --threshold=15 --no-pager "$unit" >"$work/security.log" 2>&1 ||
+            fail "systemd-analyze security: $(cat "$work/security.log")"
+    done
     # The package's units with the drop-in instead.
     rm "$work/units"/matrix-keycloak-sync*
     cp packaging/debian/units/* "$work/units/"
@@ -132,7 +136,7 @@ units() {
         cp "$here/mas-cli-in-container.conf" "$work/units/$name.service.d/"
     done
     verify
-    say "    systemd-analyze verify has nothing to say about the units and the drop-in"
+    say "    systemd-analyze verify has nothing to say about the units and the drop-in; each is exposed by 1.5 at most"
 }
 
 verify() {

@@ -101,8 +101,8 @@ impl From<SystemTime> for Timestamp {
 }
 
 impl From<Timestamp> for String {
-    fn from(moment: Timestamp) -> Self {
-        moment.to_string()
+    fn from(time: Timestamp) -> Self {
+        time.to_string()
     }
 }
 
@@ -119,11 +119,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_printed_as_rfc_3339() {
-        let moment = Timestamp::from_millis(1_795_000_000_999);
-        assert_eq!(moment.to_string(), "2026-11-18T11:06:40Z");
+    fn a_time_is_printed_as_rfc_3339() {
+        let time = Timestamp::from_millis(1_795_000_000_999);
+        assert_eq!(time.to_string(), "2026-11-18T11:06:40Z");
         assert_eq!(
-            Timestamp::try_from(moment.to_string()).ok(),
+            Timestamp::try_from(time.to_string()).ok(),
             Some(Timestamp::from_millis(1_795_000_000_000))
         );
         assert_eq!(Timestamp::from_millis(i64::MAX).to_string(), "9999-12-31T23:59:59Z");

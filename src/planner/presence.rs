@@ -153,7 +153,7 @@ impl<'f> Presence<'f> {
         verdicts: &Verdicts<'f>,
         rechecks: &'f Rechecks,
     ) {
-        for account in draft.in_focus() {
+        for account in draft.in_scope() {
             let seen = rechecks.evidence(&account.user_id);
             if seen.is_none() && is_known(draft, account) {
                 continue;

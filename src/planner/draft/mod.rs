@@ -251,7 +251,7 @@ impl<'f> Draft<'f> {
     }
 
     /// Returns the accounts of the reading that this draft is about.
-    pub(super) fn in_focus(&self) -> impl Iterator<Item = &'f Account> {
+    pub(super) fn in_scope(&self) -> impl Iterator<Item = &'f Account> {
         let accounts = self.table.facts.accounts.iter();
         accounts.filter(|account| self.covers(&account.user_id))
     }
