@@ -112,6 +112,17 @@ impl<'f> Presence<'f> {
             stays && draft.table.is_own_lock(account, account.seen(), None)
         });
         self.locked.extend(still.map(|(account, _)| &account.user_id));
+        // Someone has locked them again since: they are not announced any more.
+        let by_hand = verdicts.of_accounts.iter().filter(|(account, _)| {
+            draft.table.is_own_lock(account, account.seen(), None)
+                && rechecks.evidence(&account.user_id).is_some_and(
+                    |Evidence { account: seen, .. }| {
+                        seen.seen().is_only_locked()
+                            && !draft.table.is_own_lock(account, seen.seen(), seen.last_disabled_at)
+                    },
+                )
+        });
+        self.settled.extend(by_hand.map(|(account, _)| &account.user_id));
         let locked: BTreeSet<_> = self.locked.iter().copied().collect();
         let before = memory.locked_since.keys();
         self.not_locked =

@@ -104,6 +104,17 @@ fn account_unlocked_and_locked_by_hand_stays_locked() {
 }
 
 #[test]
+fn lock_that_the_second_look_shows_to_be_by_hand_is_no_longer_ours() {
+    let settled = |scene: &Scene| {
+        let draft = Draft::new(&scene.facts, &scene.policy);
+        let rechecks = scene.rechecks(&draft);
+        draft.presence(&draft.verdicts(&rechecks), &rechecks).settled.len()
+    };
+    let locked = |at| due().detail("dave", |seen| seen.last_disabled_at = Some(at));
+    assert_eq!((settled(&locked(days(1))), settled(&locked(THEN)), settled(&due())), (1, 0, 0));
+}
+
+#[test]
 fn lost_or_interrupted_memory_starts_the_time_again() {
     acts(&due().forgets_locks(), nothing());
     acts(&due().forgets_all(), nothing());
