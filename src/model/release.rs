@@ -20,12 +20,8 @@ pub fn release_in(text: &str) -> Option<Version> {
         let end = word.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(word.len());
         let numbers = word[..end].trim_end_matches('.');
         let is_short = numbers.matches('.').count() == 1;
-        Version::parse(numbers)
-            .or_else(|error| match is_short {
-                true => Version::parse(&format!("{numbers}.0")),
-                false => Err(error),
-            })
-            .ok()
+        let whole = if is_short { format!("{numbers}.0") } else { numbers.to_owned() };
+        Version::parse(&whole).ok()
     })
 }
 

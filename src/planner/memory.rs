@@ -82,11 +82,10 @@ impl OwnDisable {
         let has_stage = self.second_stage == SecondStage::Begun;
         match (self.progress, self.mode) {
             _ if has_stage => state.deactivated,
-            (Progress::Done, _) => false,
+            // Of a lock that broke off, the sessions may still be open.
+            (Progress::Done, _) | (Progress::Begun, DisableMode::Lock) => false,
             (_, DisableMode::Deactivate) => state.deactivated,
             (Progress::Requested, DisableMode::Lock) => state.locked && !state.deactivated,
-            // The sessions may still be open.
-            (Progress::Begun, DisableMode::Lock) => false,
         }
     }
 

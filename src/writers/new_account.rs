@@ -145,7 +145,7 @@ impl NewUser<'_> {
     }
 
     /// Returns whether an account is as this program makes it: linked to no one, never logged in to,
-    /// and without an e-mail address but the user's. Whoever registers a name has a session at once.
+    /// and without an e-mail address but the user's. A registration opens a session.
     ///
     /// Source: `GET /upstream-oauth-links`, `/compat-sessions`, `/oauth2-sessions`, `/user-sessions`
     /// and `/user-emails` with `filter[user]`; ended sessions stay in the lists.

@@ -49,7 +49,7 @@ pub struct AdminChanges {
     /// The administrators whose accounts are active.
     pub(super) in_office: HashSet<UserId>,
     /// The same, those whose names differ from another account's only in case, because MAS may mean
-    /// either, and those of whom it is unknown whether they can log in.
+    /// either, and those that may be locked.
     pub(super) may_be_in_office: HashSet<UserId>,
     pub(super) min_admins: usize,
 }

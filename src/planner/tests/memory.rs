@@ -326,14 +326,14 @@ fn an_account_that_is_active_again_is_remembered_as_settled() {
 
 #[test]
 fn disable_that_was_not_confirmed_counts_as_shown_once_the_account_has_that_state() {
+    use DisableMode::{Deactivate, Lock};
+    use Progress::{Begun, Done, Requested};
     let shown = |state, mode, progress, second_stage| {
         let mut scene = scene().user("dave").account("dave", state).own("dave", mode, progress);
         scene.facts.memory.own.values_mut().for_each(|own| own.second_stage = second_stage);
         let draft = Draft::new(&scene.facts, &scene.policy);
         !draft.presence(&draft.verdicts(&NO_LOOKS), &NO_LOOKS).shown.is_empty()
     };
-    use DisableMode::{Deactivate, Lock};
-    use Progress::{Begun, Done, Requested};
     let table = [
         (LOCKED, Lock, Requested, SecondStage::NotBegun, true),
         (ACTIVE, Lock, Requested, SecondStage::NotBegun, false),
