@@ -127,6 +127,17 @@ units() {
         systemd-analyze security --offline=true --threshold=15 --no-pager "$unit" >"$work/security.log" 2>&1 ||
             fail "systemd-analyze security: $(cat "$work/security.log")"
     done
+    # The playbook's folder belongs to another user, mode 0750, and root has only the unit's capabilities.
+    if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
+        install -d -m 750 -o 12345 -g 12345 "$work/matrix"
+        install -m 755 /bin/true "$work/matrix/script"
+        for unit in "$here"/*.service; do
+            # CAP_DAC_READ_SEARCH is dac_read_search here.
+            sed -n 's/^CapabilityBoundingSet=CAP_//p' "$unit" | tr '[:upper:]' '[:lower:]' >"$work/capability"
+            setpriv --inh-caps=-all --bounding-set="-all,+$(<"$work/capability")" --no-new-privs "$work/matrix/script" ||
+                fail "$unit cannot run the script in the playbook's folder"
+        done
+    fi
     # The package's units with the drop-in instead.
     rm "$work/units"/matrix-keycloak-sync*
     cp packaging/debian/units/* "$work/units/"

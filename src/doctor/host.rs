@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -130,11 +130,17 @@ fn place(path: &Path, folder: Folder) -> Place {
         .unwrap_or_else(|| Place::Usable(format!("{shown}, {}", HumanBytes(metadata.len()))))
 }
 
-/// Returns the folder of the file if every user can write to it, and so replace the file.
+/// Returns the folder of the file if every user can write to it, and so replace the file. A volume
+/// that is mounted into a container often has this mode, and no other users.
 fn open_folder(path: &Path) -> Option<Place> {
     let folder = nearest(path.parent().unwrap_or(Path::new("/")));
-    let mode = fs::metadata(&folder).ok()?.permissions().mode() & 0o7777;
-    (mode & 0o002 != 0).then(|| {
+    let metadata = fs::metadata(&folder).ok()?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    let above = folder.parent().and_then(|parent| fs::metadata(parent).ok());
+    let is_volume = above.is_none_or(|parent| parent.dev() != metadata.dev());
+    // Only the owner of a file in there may replace it.
+    let is_kept = mode & 0o1000 != 0 && path.exists();
+    (mode & 0o002 != 0 && !is_volume && !is_kept).then(|| {
         Place::Exposed(
             format!(
                 "the folder {} has mode {mode:03o}: every user of this machine can write to it",
@@ -210,10 +216,10 @@ async fn listener(section: &mut Section, config: &Config) {
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
             match running_watch(listen, &config.server_name).await {
                 Ok(()) => section.ok(NAME, format!("a running `watch` listens on {listen}")),
-                Err(why) => section.problem(
+                Err(why) => section.warn(
                     NAME,
                     format!("something else than a `watch` of {} listens on {listen}: {why}", config.server_name),
-                    "Set `watch.listen` to a free port, or stop what listens there.",
+                    "If you use `watch`, set `watch.listen` to a free port, or stop what listens there.",
                 ),
             }
         }

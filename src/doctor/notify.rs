@@ -82,7 +82,7 @@ fn startable(path: PathBuf) -> Result<PathBuf, String> {
     };
     let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = String::from_utf8_lossy(line);
-    let interpreter = line.split_whitespace().next().unwrap_or_default();
+    let interpreter = line.trim_matches([' ', '\t']).split([' ', '\t']).next().unwrap_or_default();
     if is_executable(Path::new(interpreter)) {
         Ok(path)
     } else {

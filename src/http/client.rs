@@ -1,7 +1,7 @@
 //! Sends requests: the HTTP client, and how a request goes through it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use reqwest::{Client, Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -85,8 +85,8 @@ pub struct Api {
     pub(super) client: Client,
     credentials: Arc<Credentials>,
     patience: Patience,
-    /// The time on the server's clock at its last answer, in milliseconds since 1970; 0 if unknown.
-    clock: Arc<AtomicI64>,
+    /// The time on the server's clock at its last answer, and when that came.
+    clock: Arc<Mutex<Option<(Timestamp, Instant)>>>,
 }
 
 impl Api {
@@ -103,11 +103,11 @@ impl Api {
         }
     }
 
-    /// Returns the time on the server's clock at its last answer, if it sends it (`Date`).
+    /// Returns the time on the server's clock now, by its last answer, if it sends it (`Date`).
     #[must_use]
     pub fn clock(&self) -> Option<Timestamp> {
-        let millis = self.clock.load(Ordering::Relaxed);
-        (millis > 0).then(|| Timestamp::from_millis(millis))
+        let clock = *self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.map(|(time, then)| time.after(then.elapsed()))
     }
 
     /// Returns the same server and token with another patience.
@@ -263,7 +263,8 @@ impl Api {
         let answered = async {
             let response = request.send().await.map_err(from_reqwest)?;
             if let Some(date) = date_of(&response) {
-                self.clock.store(Timestamp::from(date).as_millis(), Ordering::Relaxed);
+                let now = Some((Timestamp::from(date), Instant::now()));
+                *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = now;
             }
             whole_json(asked, response).await
         };

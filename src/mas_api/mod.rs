@@ -85,7 +85,7 @@ impl MasApi {
         })
     }
 
-    /// Returns the time on MAS's clock at its last answer, if it sends it.
+    /// Returns the time on MAS's clock now, by its last answer, if it sends it.
     #[must_use]
     pub fn clock(&self) -> Option<Timestamp> {
         self.api.clock()

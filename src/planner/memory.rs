@@ -82,8 +82,8 @@ impl OwnDisable {
         let has_stage = self.second_stage == SecondStage::Begun;
         match (self.progress, self.mode) {
             _ if has_stage => state.deactivated,
-            // Of a lock that broke off, the sessions may still be open.
-            (Progress::Done, _) | (Progress::Begun, DisableMode::Lock) => false,
+            // Of a disable that broke off, the rest may be by hand.
+            (Progress::Done | Progress::Begun, _) => false,
             (_, DisableMode::Deactivate) => state.deactivated,
             (Progress::Requested, DisableMode::Lock) => state.locked && !state.deactivated,
         }

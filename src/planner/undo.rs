@@ -133,8 +133,11 @@ impl<'f> Undo<'f> {
         let disabled_at = evidence.and_then(|seen| match undone.progress {
             // The lock may be the run's, and the deactivation a later one (trap 17).
             Progress::Done => seen.account.last_disabled_at,
-            // MAS locks at once, and may have run the job of our own deactivation later.
-            Progress::Requested | Progress::Begun => seen.account.locked_at,
+            // MAS locks at once, and may have run the job of our own deactivation later. What has no
+            // lock is not ours.
+            Progress::Requested | Progress::Begun => {
+                seen.account.locked_at.or(seen.account.disabled_at)
+            }
         });
         let is_later = |at: Timestamp| undone.ended.is_some_and(|ended| ended.after(CLOCKS) < at);
         let disabled_since = disabled_at.filter(|at| undone.kind.shuts_out() && is_later(*at));

@@ -261,7 +261,7 @@ impl Readers {
         Ok(Some(AdminReading { users, membership, witnesses }))
     }
 
-    /// Returns the time on the clocks of the servers at their last answers.
+    /// Returns the time on the clocks of the servers, by their last answers.
     fn clocks(&self) -> ServerClocks {
         let synapse = self.synapse.as_ref().and_then(SynapseReader::clock);
         let mas = self.mas.as_ref().and_then(MasReader::clock);

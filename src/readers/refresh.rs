@@ -76,7 +76,7 @@ impl Readers {
             return Ok(None);
         }
         let scope = self.refresh_accounts(reading, touched, registered).await?;
-        reading.facts.now = Timestamp::now();
+        (reading.facts.now, reading.facts.clocks) = (Timestamp::now(), self.clocks());
         Ok(Some(scope))
     }
 

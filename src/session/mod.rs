@@ -116,6 +116,16 @@ impl Session {
         Ok(Examined { session, warnings, state_problem })
     }
 
+    /// Opens the state file again.
+    pub(crate) fn reopen_state(&mut self) -> Result<(), Failure> {
+        let (state, warning) = state_file::open(&self.config, self.purpose)?;
+        self.state = state;
+        if let Some(warning) = warning {
+            warn!("{}", warning.what);
+        }
+        Ok(())
+    }
+
     fn open(
         global: &Global,
         surroundings: &Surroundings,

@@ -1,6 +1,7 @@
 //! What an administrator should check although the run goes on.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use tracing::{info, warn};
 
@@ -12,6 +13,9 @@ use crate::phrases::{counted, joined};
 use crate::plan::{KeptReason, Plan, Reason, Skip};
 use crate::planner::Facts;
 
+/// How far clocks may be apart without a word.
+const FAR_APART: Duration = Duration::from_mins(5);
+
 impl Session {
     /// Warns about what a plan could not verify.
     pub(crate) fn warn_of_doubts(&self, facts: &Facts, plan: &Plan) {
@@ -19,6 +23,21 @@ impl Session {
         warn_of_contradictions(plan);
         warn_of_failed_rechecks(plan);
         warn_of_unseen_directories(facts, plan);
+        self.warn_of_clocks(facts);
+    }
+
+    /// Warns if clocks are so far apart that what waits for a time waits too long.
+    fn warn_of_clocks(&self, facts: &Facts) {
+        let policy = &self.config.policy;
+        let waits = !policy.grace.is_zero() || policy.deactivate_after.is_some();
+        let apart = facts.clocks.earliest(facts.now).until(facts.clocks.latest(facts.now));
+        if waits && apart > FAR_APART {
+            warn!(
+                "the clocks of this host and of the servers are up to {} apart: policy.grace and policy.deactivate_after \
+                 last longer by that. Synchronise them by NTP; doctor shows each",
+                humantime::format_duration(Duration::from_secs(apart.as_secs()))
+            );
+        }
     }
 
     /// Warns about unverified directories when they change, and logs when it is over: `watch` plans

@@ -3,10 +3,15 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use reqwest::redirect::Policy;
+
 use crate::http::LoggedRequest;
 
 /// Less than what a container's health check waits by default.
 const LONGEST: Duration = Duration::from_secs(10);
+
+/// What is read of an answer, in bytes. Something else may listen there.
+const BIGGEST: usize = 1024 * 1024;
 
 /// The answer of a listener.
 #[derive(Debug)]
@@ -22,11 +27,17 @@ pub async fn ask_listener(
 ) -> Result<ListenerAnswer, reqwest::Error> {
     let url = format!("http://{}/{path}", reachable(listen));
     let request = LoggedRequest::new("watch", format!("GET {url}"));
-    let client = reqwest::Client::builder().no_proxy().timeout(LONGEST).build()?;
-    let answer = client.get(url).send().await?;
+    let client = reqwest::Client::builder().no_proxy().timeout(LONGEST).redirect(Policy::none());
+    let mut answer = client.build()?.get(url).send().await?;
     request.ended(answer.status().as_str());
     let is_success = answer.status().is_success();
-    Ok(ListenerAnswer { is_success, text: answer.text().await? })
+    let mut bytes = Vec::new();
+    while let Some(chunk) = answer.chunk().await?
+        && bytes.len() < BIGGEST
+    {
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(ListenerAnswer { is_success, text: String::from_utf8_lossy(&bytes).into_owned() })
 }
 
 /// Returns where to ask a listener: one on all addresses of this host answers on loopback.

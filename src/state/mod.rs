@@ -117,7 +117,7 @@ impl State {
     /// lost with the old one.
     #[must_use]
     pub fn is_in_place(&self) -> bool {
-        self.file.is_some() && self.file == file_at(&self.path)
+        self.file.is_none() || self.file == file_at(&self.path)
     }
 
     /// Returns the path that the file was opened by.

@@ -70,7 +70,11 @@ impl State {
         let server_name = server_name.as_str();
         self.transaction(|transaction| {
             let runs = Readings::read(transaction, &self.namespace)?.runs;
-            let age = if before.is_some_and(|before| before > runs) { Age::Older } else { Age::AsExpected };
+            let age = if before.is_some_and(|before| before > runs) {
+                Age::Older
+            } else {
+                Age::AsExpected
+            };
             let number = before.map_or(runs, |before| before.max(runs)).saturating_add(1);
             transaction.execute(
                 "INSERT INTO readings (realm, server_name, runs) VALUES (?1, ?2, ?3)
@@ -81,8 +85,9 @@ impl State {
                 self.forget_absences(transaction)?;
                 self.doubt_owners(transaction)?;
                 transaction.execute(
-                    "INSERT OR REPLACE INTO settled (realm, server_name, user_id, seen)
-                     SELECT DISTINCT realm, server_name, user_id, ?3 FROM actions JOIN runs ON id = run
+                    "INSERT OR REPLACE INTO settled (realm, server_name, user_id, seen, run)
+                     SELECT DISTINCT realm, server_name, user_id, ?3, (SELECT max(id) FROM runs)
+                     FROM actions JOIN runs ON id = run
                      WHERE realm = ?1 AND server_name = ?2 AND begun IS NOT NULL",
                     params![realm, server_name, now.as_millis()],
                 )?;

@@ -226,9 +226,10 @@ impl Watcher<'_> {
         self.news = Some(self.news_of(plan, kind, &outcomes));
         // An action that waits for an approval is no reason to try again soon.
         let is_incomplete = exit == Exit::Incomplete && !plan.waits_for_approval_alone(&outcomes);
+        let is_all_done = outcomes.iter().all(|outcome| *outcome == Outcome::Done);
         let reached = match is_incomplete {
             false => Reached::InStep,
-            true if plan.has_unverified_directory() => Reached::Unverified,
+            true if plan.has_unverified_directory() && is_all_done => Reached::Unverified,
             true => Reached::Incomplete,
         };
         log_run(plan, kind, &outcomes, reached);

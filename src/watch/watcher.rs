@@ -292,22 +292,17 @@ impl<'g> Watcher<'g> {
         if state.is_none_or(State::is_in_place) {
             return Ok(false);
         }
-        let writing = Writing::open_quietly(self.global, self.surroundings, self.stop.clone())?;
+        self.writing.session.reopen_state()?;
         warn!("the state file was removed or replaced: it was opened again");
-        self.start_again(writing);
+        self.schedule = Schedule::new(&self.writing.session.config.watch);
+        self.read_again();
         Ok(true)
     }
 
-    fn start_again(&mut self, writing: Writing) {
-        let config = &writing.session.config;
-        self.schedule = Schedule::new(&config.watch);
-        self.health.set_ready_for(config.watch.interval * INTERVALS_READY);
-        self.secret_files = config.secret_files.clone();
+    /// Forgets what was read, so that the next run is a full one.
+    fn read_again(&mut self) {
         (self.reading, self.events) = (None, EventSource::default());
         self.new_accounts = NewAccounts::default();
-        self.standing.reload(config.watch.interval);
-        self.board.set_server_name(&config.server_name);
-        self.writing = writing;
     }
 
     /// Re-reads configuration and secrets. If they are wrong, that is reported, and the old ones
@@ -318,10 +313,17 @@ impl<'g> Watcher<'g> {
         match Writing::open_quietly(self.global, self.surroundings, self.stop.clone()) {
             Ok(writing) => {
                 info!("{why}: configuration and secrets reloaded");
-                if writing.session.config.watch.listen != before {
+                let config = &writing.session.config;
+                if config.watch.listen != before {
                     warn!("watch.listen has changed: restart to use it");
                 }
-                self.start_again(writing);
+                self.schedule = Schedule::new(&config.watch);
+                self.health.set_ready_for(config.watch.interval * INTERVALS_READY);
+                self.secret_files = config.secret_files.clone();
+                self.standing.reload(config.watch.interval);
+                self.board.set_server_name(&config.server_name);
+                self.writing = writing;
+                self.read_again();
             }
             Err(failure) => {
                 error!(

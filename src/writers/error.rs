@@ -320,8 +320,8 @@ impl WriterError {
             Self::Api(error) => error.may_be_carried_out(),
             // mas-cli ends with 1 if it refuses, and with 2 if it is called wrongly (trap 20); a shell
             // or docker ends with the others if it cannot start it. A signal, a panic or a lost
-            // connection may have come after the change.
-            Self::Failed { exit, .. } => !matches!(exit.code(), Some(1 | 2 | 125..=127)),
+            // connection (125 of docker and podman) may have come after the change.
+            Self::Failed { exit, .. } => !matches!(exit.code(), Some(1 | 2 | 126 | 127)),
             Self::UserNotFound { .. }
             | Self::UnsafeName { .. }
             | Self::UserGone { .. }

@@ -136,7 +136,8 @@ impl NewUser<'_> {
         let links = self.links_of(&id).await?;
         let is_ours = *user.attributes.username == *self.name.as_str()
             && begin.is_some_and(is_since)
-            && self.is_unused(&id).await?;
+            && self.is_unused(&id).await?
+            && !self.has_strange_address(&id).await?;
         if links.contains(&self.new.user.id) || is_ours {
             Ok(id)
         } else {
@@ -144,11 +145,11 @@ impl NewUser<'_> {
         }
     }
 
-    /// Returns whether an account is as this program makes it: linked to no one, never logged in to,
-    /// and without an e-mail address but the user's. A registration opens a session.
+    /// Returns whether an account is as this program makes it: linked to no one and never logged in
+    /// to. A registration opens a session.
     ///
-    /// Source: `GET /upstream-oauth-links`, `/compat-sessions`, `/oauth2-sessions`, `/user-sessions`
-    /// and `/user-emails` with `filter[user]`; ended sessions stay in the lists.
+    /// Source: `GET /upstream-oauth-links`, `/compat-sessions`, `/oauth2-sessions` and
+    /// `/user-sessions` with `filter[user]`; ended sessions stay in the lists.
     async fn is_unused(&self, id: &MasUserId) -> Result<bool, HttpError> {
         let filter = [("filter[user]", &*id.text())];
         let is_theirs = |row: Resource<OwnedAttributes>| {
@@ -159,11 +160,20 @@ impl NewUser<'_> {
                 return Ok(false);
             }
         }
+        Ok(true)
+    }
+
+    /// Returns whether an account has an e-mail address that is not the user's. One that an earlier run
+    /// has made may have the user's old address.
+    ///
+    /// Source: `GET /user-emails` with `filter[user]`.
+    async fn has_strange_address(&self, id: &MasUserId) -> Result<bool, HttpError> {
+        let filter = [("filter[user]", &*id.text())];
         let ours = self.new.user.email.as_ref().map_or("", ServerText::raw);
         let is_strange = |Resource { attributes: row, .. }: Resource<EmailAttributes>| {
             (row.user_id == *id && !row.email.eq_ignore_ascii_case(ours)).then_some(())
         };
-        Ok(self.mas.shrinking_list(&["user-emails"], &filter, is_strange).await?.is_empty())
+        Ok(!self.mas.shrinking_list(&["user-emails"], &filter, is_strange).await?.is_empty())
     }
 
     /// Adds the e-mail address. The account is complete without one that another user has.

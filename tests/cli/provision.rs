@@ -377,6 +377,10 @@ async fn account_that_someone_uses_is_not_linked_although_it_was_made_during_an_
     let uses: [fn(&mut MasState); 3] = [session, other_provider, other_address];
     for (sign, change) in ["a session", "a link", "an address"].into_iter().zip(uses) {
         for is_same_run in [true, false] {
+            if sign == "an address" && !is_same_run {
+                // It may be the address that the user had at the first attempt.
+                continue;
+            }
             let world = zoes().await;
             let create = || world.mas.admin().faults().at("POST", "/users");
             let mas = world.mas.shared();
@@ -400,6 +404,20 @@ async fn account_that_someone_uses_is_not_linked_although_it_was_made_during_an_
             assert!(!subjects.contains(&id_of(&world, "zoe")), "{sign}, {is_same_run}");
         }
     }
+}
+
+#[tokio::test]
+async fn half_made_account_is_finished_although_the_users_address_has_changed() {
+    let world = zoes().await;
+    let links = || world.mas.admin().faults().at("POST", "/upstream-oauth-links");
+    links().answer(Fault::Status(500, String::new()));
+    provisioning(&world, BY_BOTH, "").run("sync").exits(4);
+    assert!(world.settle().await);
+    world.mas.admin().faults().clear();
+    world.keycloak.state().realm("corp").user_mut("zoe").expect("seeded").email =
+        Some("new@corp.test".to_owned());
+    assert_eq!(sync(&world, BY_BOTH), ["create zoe in_group done"]);
+    assert_eq!(world.parts_of("zoe").subjects, whole(&world).subjects);
 }
 
 /// Moves the attempts that the state file has an hour into the past.

@@ -329,6 +329,8 @@ impl<'l, 'f> SecondLook<'l, 'f> {
         // By the clock that is furthest behind: a grace is not over because this host's has jumped.
         let clock = clocks.earliest(*now);
         let has_grace = !self.table.policy.grace.is_zero();
-        (has_grace && waits && clock < until).then(|| now.after(clock.until(until)))
+        let is_behind = until <= *now;
+        (has_grace && waits && clock < until)
+            .then(|| if is_behind { now.after(clock.until(until)) } else { until })
     }
 }

@@ -344,7 +344,7 @@ fn disable_that_was_not_confirmed_counts_as_shown_once_the_account_has_that_stat
         (DISABLED, Lock, Done, SecondStage::Begun, true),
         (LOCKED, Deactivate, Requested, SecondStage::NotBegun, false),
         (DISABLED, Deactivate, Requested, SecondStage::NotBegun, true),
-        (DISABLED, Deactivate, Begun, SecondStage::NotBegun, true),
+        (DISABLED, Deactivate, Begun, SecondStage::NotBegun, false),
         (DISABLED, Deactivate, Done, SecondStage::NotBegun, false),
     ];
     for (state, mode, progress, stage, expected) in table {

@@ -283,6 +283,7 @@ fn undo_compares_the_run_with_the_later_of_lock_and_deactivation() {
 fn deactivation_that_mas_does_after_the_run_is_the_runs() {
     let minute = 60_000;
     let dave = scene().user("dave").account("dave", DISABLED).detail("dave", |detail| {
+        detail.locked_at = Some(Timestamp::from_millis(ENDED));
         detail.disabled_at = Some(Timestamp::from_millis(ENDED));
         detail.last_disabled_at = Some(Timestamp::from_millis(ENDED + 10 * minute));
     });
@@ -290,12 +291,16 @@ fn deactivation_that_mas_does_after_the_run_is_the_runs() {
     for progress in [Progress::Requested, Progress::Begun] {
         let undo = |scene: &Scene| scene.undo(&[Undone { progress, ..undone.clone() }]);
         assert_eq!(left_out(&undo(&dave)), [""], "{progress:?}");
-        // Unlocked, and locked again by hand.
-        let mut locked = dave.clone();
-        locked.details.get_mut("dave").expect("seen").locked_at =
-            Some(Timestamp::from_millis(ENDED + 2 * minute));
-        let plan = undo(&locked);
-        assert!(left_out(&plan)[0].contains("it was disabled again at"), "{progress:?}: {plan:?}");
+        // Unlocked, and locked or only deactivated by hand.
+        for locked in [Some(ENDED + 2 * minute), None] {
+            let mut by_hand = dave.clone();
+            let detail = by_hand.details.get_mut("dave").expect("seen");
+            detail.locked_at = locked.map(Timestamp::from_millis);
+            detail.disabled_at = Some(Timestamp::from_millis(ENDED + 2 * minute));
+            let plan = undo(&by_hand);
+            let told = &left_out(&plan)[0];
+            assert!(told.contains("it was disabled again at"), "{progress:?}: {plan:?}");
+        }
     }
 }
 

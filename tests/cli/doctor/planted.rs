@@ -147,7 +147,7 @@ const PLANTED: [Planted; 37] = [
         "listener of something else",
         the_table,
         with_the_listener_of_synapse,
-        &["settings listen problem"],
+        &["settings listen warning"],
     ),
     (
         "hook without interpreter",
@@ -194,7 +194,7 @@ const PLANTED: [Planted; 37] = [
         "watch of another server",
         the_table,
         with_the_listener_of_another_watch,
-        &["settings listen problem"],
+        &["settings listen warning"],
     ),
 ];
 
@@ -289,7 +289,10 @@ fn with_the_listener_of_synapse(world: &RunningWorld) -> Program {
 }
 
 fn with_the_listener_of_another_watch(world: &RunningWorld) -> Program {
-    let address = listening(r#"{"version": 1, "server_name": "example.com", "state": "in_step"}"#);
+    let address = listening(
+        r#"{"version": 1, "server_name": "example.com", "state": "in_step", "ready": true, "changes": [],
+            "since": "2026-11-30T07:00:00Z", "time": "2026-11-30T07:00:00Z"}"#,
+    );
     by_client(world).file(world, &format!("[watch]\nlisten = \"{address}\"\n"))
 }
 
