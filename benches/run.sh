@@ -2,18 +2,17 @@
 # Measures all figures of docs/performance.md on this machine, and updates the page.
 #
 #   benches/run.sh [SIZE…]   stand-ins on the loopback address, 0, 5 and 50 ms away, with 10,000, 100,000 and 1,000,000
-#                            members and accounts unless other sizes are named; the planner alone; the plot
+#                            members and accounts unless other sizes are named; the planner alone; the picture
 #   benches/run.sh --real    a real Keycloak and a real Synapse with 20,000 each, made as rows of their databases; those
 #                            that tests/real-servers.sh --serve has started, or else its own
 #
-# Ends with 1 if a figure is outside the promised bounds. Needs bash, cargo, and for the plot
-# gnuplot, which is installed from the distribution if it is missing.
+# Ends with 1 if a figure is outside the promised bounds. Needs bash, awk and cargo.
 
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 page=docs/performance.md
-plot=docs/performance.svg
+picture=docs/pictures/performance.svg
 real_size=20000
 work="$(mktemp -d)"
 servers=""
@@ -102,42 +101,6 @@ planner() {
         printf "\nplanning 1,000,000 members and accounts: %.0f ms, %s\n", $2, $2 <= 1000 ? "within one second" : "NOT within one second"
         exit $2 > 1000
     }' "$work/medians" || kept=1
-}
-
-# --- The plot -------------------------------------------------------------------------------------------------------
-
-draw() {
-    if ! command -v gnuplot >/dev/null; then
-        local as_root=()
-        [ "$(id -u)" -eq 0 ] || as_root=(sudo)
-        "${as_root[@]}" apt-get install -y -q --no-install-recommends gnuplot-nox >"$work/apt.log" 2>&1 ||
-            fail "gnuplot: $(tail -n 5 "$work/apt.log")"
-    fi
-    awk -F '\t' '$2 == "accounts" && $3 == "flat out"' "$work/rows" >"$work/rows.flat"
-    awk -F '\t' '$2 == "accounts" && $3 != "flat out" && $4 == 0' "$work/rows" >"$work/rows.paced"
-    gnuplot <<GNUPLOT
-set terminal svg size 960,420 font 'sans-serif,13' background rgb 'white'
-set output '$plot'
-set datafile separator '\t'
-set multiplot layout 1,2
-set logscale xy
-set grid
-set key left top
-set format x '%.0s%c'
-set xlabel 'members, and as many accounts'
-set title 'Time of a whole run'
-set ylabel 'seconds'
-plot '$work/rows.paced' using 1:6 with linespoints lw 2 pt 7 lc rgb '#1f77b4' title 'plan, servers 10x real', \
-     '$work/rows.paced' using 1:5 with linespoints dt 2 pt 6 lc rgb '#1f77b4' title 'bare client, servers 10x real', \
-     '$work/rows.flat' using 1:6 with linespoints lw 2 pt 7 lc rgb '#d62728' title 'plan, servers flat out', \
-     '$work/rows.flat' using 1:5 with linespoints dt 2 pt 6 lc rgb '#d62728' title 'bare client, servers flat out'
-set title 'Peak of memory of the whole process'
-set ylabel 'MiB'
-plot '$work/rows.paced' using 1:11 with linespoints lw 2 pt 7 lc rgb '#1f77b4' title 'plan', \
-     '$work/rows.paced' using 1:10 with linespoints dt 2 pt 6 lc rgb '#1f77b4' title 'bare client'
-GNUPLOT
-    # The embedded time of drawing would be a change each time.
-    sed -i '/^<desc>/d' "$plot"
 }
 
 # --- Real servers ---------------------------------------------------------------------------------------------------
@@ -239,7 +202,6 @@ else
     [ "$#" -gt 0 ] || sizes=(10000 100000 1000000)
     bench "${sizes[@]}"
     planner
-    draw
     idle="$(sed -n 's/.*the idle one has \([0-9.]*\) MiB.*/\1/p' "$work/said")"
     {
         echo "$(machine)."
@@ -248,6 +210,7 @@ else
         table <"$work/rows"
     } >"$work/figures"
     write_down 'figures of stand-ins' "$work/figures"
+    awk -f benches/picture.awk "$page" >"$picture"
     write_down 'figures of the planner' "$work/planner"
 fi
 exit "$kept"

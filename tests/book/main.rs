@@ -17,6 +17,7 @@ mod files;
 mod generated;
 mod links;
 mod messages;
+mod pictures;
 mod requests;
 mod runs;
 mod troubleshooting;
