@@ -1,7 +1,7 @@
 //! Runs the program once: command line, log, command, exit code.
 
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write as _};
+use std::io::{self, IsTerminal};
 use std::process::{ExitCode, Termination as _};
 
 use anstream::ColorChoice;
@@ -19,6 +19,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::http::REQUESTS;
 use crate::output::{Terminal, wrapped};
+use crate::session::{print, say};
 use crate::shell::this_program;
 use crate::signals::{LineTime, LogLine, journald_layer};
 #[cfg(feature = "demo")]
@@ -40,6 +41,7 @@ pub async fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 async fn program(arguments: Vec<OsString>) -> Exit {
     let format = format_of_errors(&arguments);
+    set_color(color_of_errors(&arguments));
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => return end_without_command(&error, format),
@@ -51,43 +53,53 @@ async fn program(arguments: Vec<OsString>) -> Exit {
     let format = cli.global.log_format;
     match run(cli, &surroundings).await {
         Ok(exit) => exit,
-        Err(failure) => {
-            match format {
-                LogFormat::Text => {
-                    let _ = anstream::stderr()
-                        .write_all(wrapped(&failure.render(), Terminal::of_stderr()).as_bytes());
-                }
-                LogFormat::Json => log_failure(&failure),
-            }
-            failure.exit()
-        }
+        Err(failure) => report(&failure, format),
     }
+}
+
+/// Prints why the program ends.
+fn report(failure: &Failure, format: LogFormat) -> Exit {
+    match format {
+        LogFormat::Text => say(&wrapped(&failure.render(), Terminal::of_stderr())),
+        LogFormat::Json => log_failure(failure),
+    }
+    failure.exit()
 }
 
 /// Logs an error as one event of a JSON log.
 fn log_failure(failure: &Failure) {
     let exit_code = failure.exit() as u8;
-    error!(hint = failure.hint(), exit_code, "{}", failure.in_one_line());
+    error!(hint = failure.hint(), exit_code, "{}", failure.without_excerpts());
 }
 
 /// Returns the format for errors of the command line, which is not parsed then.
 fn format_of_errors(arguments: &[OsString]) -> LogFormat {
+    if has_option(arguments, "--log-format", "json") { LogFormat::Json } else { LogFormat::Text }
+}
+
+/// Returns when to use colour for them, and for the help.
+fn color_of_errors(arguments: &[OsString]) -> Color {
+    let given = [("never", Color::Never), ("always", Color::Always)];
+    let found = given.into_iter().find(|(value, _)| has_option(arguments, "--color", value));
+    found.map_or(Color::Auto, |(_, color)| color)
+}
+
+fn has_option(arguments: &[OsString], name: &str, value: &str) -> bool {
     let ours = || arguments.iter().take_while(|argument| *argument != "--");
-    let apart = ours().zip(ours().skip(1)).any(|(one, two)| one == "--log-format" && two == "json");
-    let is_json = apart || ours().any(|argument| argument == "--log-format=json");
-    if is_json { LogFormat::Json } else { LogFormat::Text }
+    let together = format!("{name}={value}");
+    let mut pairs = ours().zip(ours().skip(1));
+    pairs.any(|(one, two)| one == name && two == value)
+        || ours().any(|argument| *argument == *together)
 }
 
 /// Prints the help, the version, or what is wrong with the command line.
 fn end_without_command(error: &clap::Error, format: LogFormat) -> Exit {
+    let text = error.render().ansi().to_string();
     if !error.use_stderr() {
-        let _ = error.print();
-        return Exit::InStep;
+        return print(&text).map_or_else(|failure| report(&failure, format), |()| Exit::InStep);
     }
     match format {
-        LogFormat::Text => {
-            let _ = error.print();
-        }
+        LogFormat::Text => say(&wrapped(&text, Terminal::of_stderr())),
         LogFormat::Json => {
             let global = Global { log_format: format, ..Global::default() };
             start_log(&global, false, &*Surroundings::default().env);
@@ -106,7 +118,7 @@ pub async fn run(cli: Cli, surroundings: &Surroundings) -> Result<Exit, Failure>
     global.program = this_program(&*surroundings.env);
     match command {
         None => {
-            let _ = Cli::command().print_help();
+            print(&Cli::command().render_help().ansi().to_string())?;
             Ok(Exit::InStep)
         }
         Some(Command::Plan(args)) => Box::pin(commands::plan(&global, &args, surroundings)).await,
@@ -147,6 +159,29 @@ fn set_color(color: Color) {
     .write_global();
 }
 
+/// Writes the log to stderr. On a terminal, warnings of a command that ends are wrapped like the rest
+/// of what it prints.
+struct LogWriter {
+    wraps: bool,
+}
+
+impl io::Write for LogWriter {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let mut stderr = io::stderr().lock();
+        if self.wraps {
+            let text = String::from_utf8_lossy(event);
+            stderr.write_all(wrapped(&text, Terminal::of_stderr()).as_bytes())?;
+        } else {
+            stderr.write_all(event)?;
+        }
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Sends the log to stderr, or to the journal if stderr leads there. Only this crate logs: the
 /// libraries below would print headers and bodies.
 fn start_log(global: &Global, stays: bool, env: &Environment) {
@@ -173,16 +208,18 @@ fn start_log(global: &Global, stays: bool, env: &Environment) {
     let ansi = match global.color {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        Color::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
     };
+    let time = if verbose == 0 { LineTime::Hidden } else { LineTime::Shown };
+    // With the time in front, it is a log, one line an event.
+    let wraps = global.log_format == LogFormat::Text && time == LineTime::Hidden;
     let lines = || {
         tracing_subscriber::fmt::layer()
-            .with_writer(std::io::stderr)
+            .with_writer(move || LogWriter { wraps })
             .with_ansi(ansi)
             // A terminal that was closed must not end a run that cleans up.
             .log_internal_errors(false)
     };
-    let time = if verbose == 0 { LineTime::Hidden } else { LineTime::Shown };
     let layer = match (global.log_format, journald_layer(env)) {
         (LogFormat::Text, Some(journal)) => journal.boxed(),
         (LogFormat::Text, None) => lines().event_format(LogLine(time)).boxed(),

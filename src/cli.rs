@@ -1,14 +1,14 @@
 //! Defines the command line; the commands decide what it means.
 
-use std::fmt::Write as _;
 #[cfg(feature = "demo")]
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::{PathBuf, absolute};
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use strum::{VariantArray as _, VariantNames};
+use strum::VariantNames;
 #[cfg(feature = "demo")]
 use url::Url;
 
@@ -26,14 +26,7 @@ const ABOUT: &str =
 
 /// Returns the end of the help: the exit codes, and what to try.
 fn after_help() -> String {
-    let mut help = "Exit codes:
-"
-    .to_owned();
-    for exit in Exit::VARIANTS {
-        let _ = writeln!(help, "  {:>2}  {}", *exit as u8, exit.meaning().replace('`', ""));
-    }
-    help + "
-Try it without any servers: matrix-keycloak-sync demo"
+    format!("Exit codes:\n{}\nTry it without any servers: matrix-keycloak-sync demo", Exit::list())
 }
 
 /// The whole command line.
@@ -323,7 +316,7 @@ pub struct HistoryArgs {
     pub since: Option<Timestamp>,
     /// Only the newest N runs
     #[arg(long, value_name = "N", conflicts_with = "run")]
-    pub limit: Option<usize>,
+    pub limit: Option<NonZero<usize>>,
     /// Output format
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: SyncFormat,

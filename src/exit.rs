@@ -1,8 +1,13 @@
 //! The exit codes, in one place, because scripts rely on them.
 
+use std::fmt::Write as _;
 use std::process::{ExitCode, Termination};
 
 use strum::VariantArray;
+use textwrap::{Options, fill};
+
+/// The width of the list in the help, for a terminal of 80 columns.
+const LIST_WIDTH: usize = 78;
 
 /// How a run of the program ended; the numbers are part of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
@@ -39,6 +44,21 @@ impl Exit {
             Self::Usage => "wrong command line",
             Self::Config => "wrong configuration",
         }
+    }
+}
+
+impl Exit {
+    /// Returns all of them with what they mean, for the help.
+    #[must_use]
+    pub fn list() -> String {
+        let mut list = String::new();
+        for exit in Self::VARIANTS {
+            let begin = format!("  {:>2}  ", *exit as u8);
+            let wrapping =
+                Options::new(LIST_WIDTH).initial_indent(&begin).subsequent_indent("      ");
+            let _ = writeln!(list, "{}", fill(&exit.meaning().replace('`', ""), wrapping));
+        }
+        list
     }
 }
 

@@ -260,7 +260,7 @@ impl Failure {
                 ))
             }
             Self::SavedPlan { .. } => Some("Make a new plan with `plan --out FILE`, and check it.".to_owned()),
-            Self::UnknownUser(_) => Some(
+            Self::UnknownUser(_) | Self::NotAUser(_) => Some(
                 "Give a localpart, a Matrix user ID, or a Keycloak username, ID or e-mail address; case does not matter."
                     .to_owned(),
             ),
@@ -270,9 +270,8 @@ impl Failure {
             Self::ConfigExists(_) => {
                 Some("Edit that file, or set another place with `--out FILE`.".to_owned())
             }
+            Self::Local { source, .. } => hint_about_this_host(source).map(ToOwned::to_owned),
             Self::Config(_)
-            | Self::NotAUser(_)
-            | Self::Local { .. }
             | Self::Stopped
             | Self::Declined
             | Self::NothingWritten => None,
@@ -291,6 +290,12 @@ impl Failure {
         }
         text
     }
+}
+
+fn hint_about_this_host(error: &io::Error) -> Option<&'static str> {
+    (error.kind() == io::ErrorKind::AddrInUse).then_some(
+        "Another `watch` may be running: `status` shows it. Or set `watch.listen` to a free port.",
+    )
 }
 
 #[cfg(test)]

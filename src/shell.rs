@@ -1,5 +1,6 @@
 //! What a user types into a shell: arguments, and this program itself.
 
+use std::borrow::Cow;
 use std::env;
 use std::path::{Path, PathBuf};
 
@@ -41,6 +42,27 @@ pub fn shell_word(text: &str) -> String {
         text.to_owned()
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+/// Returns an argument of a command without what follows a variable, as in `PGPASSWORD=…`, or an
+/// option that names a secret, for an error or a log.
+#[must_use]
+pub fn without_value(word: &str) -> Cow<'_, str> {
+    let is_of_variable = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let names_secret = |before: &str| {
+        let name = before.rsplit(|c: char| c.is_whitespace() || c == '=').next();
+        let name = name.unwrap_or_default().to_ascii_lowercase();
+        ["password", "secret", "token"].iter().any(|secret| name.contains(secret))
+    };
+    let mut ends = word.match_indices('=').map(|(at, _)| at);
+    let end = ends.find(|at| {
+        let before = &word[..*at];
+        before.ends_with(is_of_variable) || names_secret(before)
+    });
+    match end {
+        Some(at) if at + 1 < word.len() => format!("{}=…", &word[..at]).into(),
+        _ => word.into(),
     }
 }
 
@@ -108,5 +130,22 @@ mod tests {
         let [relative, whole] = [&from_here(&exe), &exe].map(|path| path.display().to_string());
         assert_eq!(from_anywhere(&relative), whole);
         assert_eq!(from_anywhere("docker exec -i sync program"), "docker exec -i sync program");
+    }
+
+    #[test]
+    fn what_a_variable_or_a_secret_is_set_to_is_not_shown() {
+        for (word, shown) in [
+            ("PGPASSWORD=hunter2", "PGPASSWORD=…"),
+            ("-ePGPASSWORD=hunter2", "-ePGPASSWORD=…"),
+            ("--env=PGPASSWORD=hunter2", "--env=PGPASSWORD=…"),
+            ("exec env PGPASSWORD=hunter2 mas-cli", "exec env PGPASSWORD=…"),
+            ("--password=hunter2", "--password=…"),
+            ("--db-token=a=b", "--db-token=…"),
+            ("--namespace=matrix", "--namespace=matrix"),
+            ("PGPASSWORD=", "PGPASSWORD="),
+            ("mas-cli", "mas-cli"),
+        ] {
+            assert_eq!(without_value(word), shown);
+        }
     }
 }

@@ -44,11 +44,11 @@ pub async fn apply(
     let mut plan = run.unless_stopped(still_holds(Aim::write(order.approve))).await?;
     session.warn_of_doubts(&reading.facts, &plan);
 
-    session.show_whole("Saved plan", &plan, &order.digest)?;
+    let asking = Asking::unless(args.yes || args.approve.is_some());
+    run.show("Saved plan", &plan, &order, asking, |_| Ok(String::new()))?;
     if !run.check(&order, global, &mut plan)?.is_empty() {
         return Ok(Exit::Refused);
     }
-    let asking = Asking::unless(args.yes || args.approve.is_some());
     run.confirmed(asking, &plan, async || still_holds(Aim::Compare).await).await?;
     let exit = run.finish(&order, global, &plan, SyncFormat::Text).await?;
     run.report_end(None, surroundings.timeouts).await;
@@ -215,7 +215,7 @@ fn left_out(action: &SavedAction, verdict: Option<&Verdict>) -> Option<Skip> {
         }
         (Some(Verdict::OutsideLocked), _) => "out of the group and locked now".to_owned(),
         (Some(Verdict::ActivationNotConfirmed), _) => {
-            "Keycloak does not confirm that the user is a member".to_owned()
+            "the second look does not confirm the activation".to_owned()
         }
         (Some(Verdict::Kept(reason)), _) => format!("kept now: {}", reason.text()),
         (Some(Verdict::MayBeMember(_)), _) => {

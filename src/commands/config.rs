@@ -32,7 +32,7 @@ pub async fn config(
     let Loaded { config, warnings, shown } =
         config::load(global.config.as_deref(), &*surroundings.env)?;
     for warning in &warnings {
-        warn!("{}", warning.what);
+        warn!("{warning}");
     }
     let is_shown = matches!(command, ConfigCommand::Show);
     if !is_shown {

@@ -194,7 +194,10 @@ fn past(session: &Session, accounts: &[Explained<'_>]) -> Result<Vec<(RunId, Act
     let mut past = Vec::new();
     if let Some(state) = &session.state {
         for Explained { account, .. } in accounts {
-            past.extend(state.actions_of(&account.user_id)?);
+            let actions = state.actions_of(&account.user_id)?.into_iter();
+            let of_account =
+                |action: &ActionRow| action.user_id == account.user_id && action.begun.is_some();
+            past.extend(actions.filter(|(_, action)| of_account(action)));
         }
     }
     Ok(past)

@@ -1,5 +1,7 @@
 //! Shows which accounts were activated or disabled, when and why (`history [RUN]`).
 
+use std::num::NonZero;
+
 use crate::cli::{Global, HistoryArgs, SyncFormat};
 use crate::config;
 use crate::environment::Surroundings;
@@ -23,9 +25,15 @@ pub fn history(
     let told = match (args.run.map(RunId::from_number), state) {
         (None, state) => {
             let filter = filter(args, &config.server_name);
-            let runs = state.map_or(Ok(Vec::new()), |state| state.runs(&filter))?;
+            let (runs, actions) = match (&state, &filter.user_id) {
+                (None, _) => Default::default(),
+                (Some(state), None) => (state.runs(&filter)?, Vec::new()),
+                (Some(state), Some(user_id)) => (state.runs(&filter)?, state.actions_of(user_id)?),
+            };
             match args.format {
-                SyncFormat::Text => output::runs(&runs, asked(args), Terminal::of_stdout()),
+                SyncFormat::Text => {
+                    output::runs(&runs, &actions, asked(args), Terminal::of_stdout())
+                }
                 SyncFormat::Json => output::runs_as_json(&runs),
             }
         }
@@ -46,14 +54,17 @@ pub fn history(
 }
 
 fn asked(args: &HistoryArgs) -> output::Asked {
-    // Other limits leave no run out if there is only one.
-    let is_filtered = args.user.is_some() || args.since.is_some() || args.limit == Some(0);
-    if is_filtered { output::Asked::ForSome } else { output::Asked::ForAll }
+    // A limit leaves no run out if there is only one.
+    if args.user.is_some() || args.since.is_some() {
+        output::Asked::ForSome
+    } else {
+        output::Asked::ForAll
+    }
 }
 
 fn filter(args: &HistoryArgs, server_name: &ServerName) -> RunFilter {
     let user_id = args.user.as_deref().map(|name| {
         UserId::parse(name, server_name).unwrap_or_else(|_| Localpart::from(name).on(server_name))
     });
-    RunFilter { user_id, since: args.since, limit: args.limit }
+    RunFilter { user_id, since: args.since, limit: args.limit.map(NonZero::get) }
 }

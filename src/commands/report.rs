@@ -15,9 +15,10 @@ use crate::output::report::{
     Widths,
 };
 use crate::phrases::joined;
+use crate::plan::DisableMode;
 use crate::planner::Review;
 use crate::readers::{Detail, Outsiders, Reading};
-use crate::session::{PrintError, Session, print_with};
+use crate::session::{PrintError, Session, page_with, print_with};
 use crate::state::{LastActions, State};
 
 /// Prints the access review. Reading, second look and rule are those of a plan.
@@ -31,7 +32,12 @@ pub async fn report(
     let review = session.review(&reading).await?;
     let outsiders = session.outsiders(&review, &reading).await;
     let report = Report { session: &session, reading: &reading, review, outsiders };
-    print_with(|out| report.print(args.format, out))?;
+    match args.format {
+        ReportFormat::Text => page_with(|out| report.print(args.format, out))?,
+        ReportFormat::Csv | ReportFormat::Json | ReportFormat::Html => {
+            print_with(|out| report.print(args.format, out))?;
+        }
+    }
     Ok(Exit::InStep)
 }
 
@@ -66,7 +72,7 @@ impl Report<'_> {
                 None => None,
             };
             let reviewed = self.review.of(account);
-            let seen = reviewed.evidence.and_then(|seen| seen.account.disabled_at);
+            let seen = reviewed.evidence.and_then(|seen| seen.account.in_this_state_since());
             let since = seen.or_else(|| self.disabled_since(account));
             writer.row(&ReportRow::new(&reviewed, users, since, last))?;
         }
@@ -101,7 +107,11 @@ impl Report<'_> {
 
     /// Returns since when an account has been disabled, by MAS or else by this program.
     fn disabled_since(&self, account: &Account) -> Option<Timestamp> {
-        let by_us = || Some(self.reading.facts.memory.own.get(&account.user_id)?.at);
+        let own = self.reading.facts.memory.own.get(&account.user_id);
+        let by_us = || match (own?, account.seen().is_deactivated()) {
+            (own, true) if own.mode == DisableMode::Deactivate => Some(own.until),
+            (own, _) => Some(own.at),
+        };
         let in_mas = account.mas.id().and_then(|id| self.reading.details.disabled.get(id));
         in_mas.or_else(by_us)
     }

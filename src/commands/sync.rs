@@ -87,8 +87,9 @@ async fn carry_out(run: &Writing, global: &Global, args: &SyncArgs) -> Result<Ex
         approve: args.approve.as_ref(),
         undoes: None,
     };
+    let asking = Asking::unless(args.yes || args.approve.is_some());
     if args.format == SyncFormat::Text {
-        run.session.show_whole("Plan", &plan, &order.digest)?;
+        run.show("Plan", &plan, &order, asking, |_| Ok(String::new()))?;
     }
     let refusals = run.check(&order, global, &mut plan)?;
     if !refusals.is_empty() {
@@ -97,9 +98,8 @@ async fn carry_out(run: &Writing, global: &Global, args: &SyncArgs) -> Result<Ex
         }
         return Ok(Exit::Refused);
     }
-    let asking = Asking::unless(args.yes || args.approve.is_some());
     if args.format == SyncFormat::Json && asking.asks_about(&plan) {
-        say(&run.session.whole("Plan", &plan, &order.digest, Terminal::of_stderr()));
+        say(&run.listed("Plan", &plan, &order, Terminal::of_stderr()));
     }
     let again = async || {
         let decision = run.session.decide(&reading, None, Aim::Compare).await?;

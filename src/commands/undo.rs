@@ -8,12 +8,12 @@ use crate::environment::Surroundings;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::text::{Head, PlanView};
-use crate::output::{Terminal, history, text};
-use crate::plan::{Action, ActionKind, Plan, Refusal, RunCommand};
+use crate::output::{Terminal, history, text, wrapped};
+use crate::plan::{Action, ActionKind, Plan, RunCommand};
 use crate::planner::{PlanScope, Undo, Undone};
 use crate::readers::Reading;
 use crate::session::state_file::{self, StateFileUse};
-use crate::session::{Aim, Asking, Order, Session, Writing, next_steps, print};
+use crate::session::{Aim, Asking, Order, Session, Writing, next_steps, page};
 use crate::state::{ActionRow, RunId, State};
 
 /// Undoes the actions of a run that were the last on their account. Current members are disabled
@@ -38,11 +38,6 @@ pub async fn undo(
     if args.yes || is_approved {
         plan.include_members();
     }
-    // The check prints the refusals: the question about members may change the plan before.
-    show(session, &plan, &[], state, id)?;
-    let asking = Asking::unless(args.yes || args.approve.is_some());
-    let includes_members = run.unless_stopped(asking.include_members(&plan)).await?;
-    let members = if includes_members { plan.include_members() } else { BTreeSet::new() };
     let order = Order {
         command: RunCommand::Undo,
         line: format!("undo {id}"),
@@ -50,6 +45,13 @@ pub async fn undo(
         approve: args.approve.as_ref(),
         undoes: Some(id),
     };
+    // The check prints the refusals: the question about members may change the plan before.
+    let asking = Asking::unless(args.yes || args.approve.is_some());
+    let meaning = |terminal| what_it_means(&plan, state, id, terminal);
+    run.show(&title(id), &plan, &order, asking, meaning)?;
+    let includes_members = !run.will_refuse(&plan, &order)
+        && run.unless_stopped(asking.include_members(&plan)).await?;
+    let members = if includes_members { plan.include_members() } else { BTreeSet::new() };
     if !run.check(&order, global, &mut plan)?.is_empty() {
         return Ok(Exit::Refused);
     }
@@ -78,10 +80,15 @@ async fn dry_run(
         plan.include_members();
     }
     let refusals = session.config.limits.refuse(&plan);
-    show(session, &plan, &refusals, state, id)?;
+    let head = &Head::new(title(id), &session.config);
+    let command = RunCommand::Undo;
+    let digest = &plan.digest();
+    let view = PlanView { head, plan: &plan, digest, command, refusals: &refusals, next: &[] };
+    let terminal = Terminal::of_stdout();
+    let shown = text::plan(&view, terminal.whole()) + &what_it_means(&plan, state, id, terminal)?;
     let line = format!("undo {id}{}", if args.yes { " --yes" } else { "" });
-    let next = next_steps(global, RunCommand::Undo, &line, &plan, &refusals);
-    print(&text::what_next(&next, Terminal::of_stdout()))?;
+    let next = next_steps(global, command, &line, &plan, &refusals);
+    page(&(shown + &text::what_next(&next, terminal)))?;
     Ok(Exit::InStep)
 }
 
@@ -103,28 +110,28 @@ fn why_no_state(session: &Session, id: RunId) -> Failure {
     }
 }
 
-/// Prints the plan with every name, why it would be refused, and what it cannot bring back.
-fn show(
-    session: &Session,
+fn title(id: RunId) -> String {
+    format!("Plan to undo run {id}")
+}
+
+/// Returns what an undo cannot bring back, and what it brings back only for a while.
+fn what_it_means(
     plan: &Plan,
-    refusals: &[Refusal],
     state: &State,
     id: RunId,
-) -> Result<(), Failure> {
-    let head = &Head::new(format!("Plan to undo run {id}"), &session.config);
-    let command = RunCommand::Undo;
-    let view = PlanView { head, plan, digest: &plan.digest(), command, refusals, next: &[] };
-    print(&text::plan(&view, Terminal::of_stdout().whole()))?;
+    terminal: Terminal,
+) -> Result<String, Failure> {
     let was_deactivated =
         |action: &Action| action.kind == ActionKind::Activate && action.before.deactivated;
+    let mut text = String::new();
     if plan.to_apply().any(was_deactivated) {
-        print(&history::what_cannot_come_back(Terminal::of_stdout()))?;
-        print(&rooms(state, id, plan)?)?;
+        text += &history::what_cannot_come_back(terminal);
+        text += &wrapped(&rooms(state, id, plan)?, terminal);
     }
     if plan.count_to_apply(ActionKind::Activate) > 0 {
-        print(&history::what_a_sync_disables_again(Terminal::of_stdout()))?;
+        text += &history::what_a_sync_disables_again(terminal);
     }
-    Ok(())
+    Ok(text)
 }
 
 /// Returns the rooms that the accounts to be activated were in.

@@ -5,10 +5,12 @@ use super::check::{Area, Section};
 use super::{settings as choices, version};
 use crate::config::{Config, MasCliConfig};
 use crate::model::release_in;
+use crate::shell::without_value;
 use crate::writers::{DatabaseCheck, MasCli, WriterError};
 
 pub(super) async fn check(config: &Config, settings: &MasCliConfig, mas_cli: &MasCli) -> Section {
-    let command = [std::slice::from_ref(&settings.program), &settings.arguments].concat().join(" ");
+    let words = std::iter::once(&settings.program).chain(&settings.arguments);
+    let command = words.map(|word| without_value(word)).collect::<Vec<_>>().join(" ");
     let mut section = Section::new(Area::MasCli, command);
     let has_config = own_config(&mut section, config, settings, mas_cli);
     match mas_cli.version().await {

@@ -59,6 +59,14 @@ impl UserAttributes {
         self.disable_times().min()
     }
 
+    /// Returns since when the user has been as it is now: deactivated, or else locked. An unreadable
+    /// time counts as none.
+    #[must_use]
+    pub fn in_this_state_since(&self) -> Option<Timestamp> {
+        let time = self.deactivated_at.as_ref().or(self.locked_at.as_ref())?;
+        Timestamp::try_from(time.to_string()).ok()
+    }
+
     /// Returns when the user was last locked or deactivated, the later of both.
     #[must_use]
     pub fn last_disabled_at(&self) -> Option<Timestamp> {

@@ -217,6 +217,16 @@ impl AccountDetail {
         SeenState { state: self.state, deactivated_in_mas: self.deactivated_in_mas }
     }
 
+    /// Returns since when MAS has had it deactivated, or else locked.
+    #[must_use]
+    pub fn in_this_state_since(&self) -> Option<Timestamp> {
+        if self.seen().is_deactivated() && self.locked_at == self.disabled_at {
+            self.last_disabled_at
+        } else {
+            self.disabled_at
+        }
+    }
+
     /// Returns an active account without any details.
     #[must_use]
     pub fn new(user_id: UserId) -> Self {

@@ -8,7 +8,7 @@ use super::{FAINT, HEADING, Page, Terminal};
 use crate::model::{Room, ServerText, Timestamp, Word as _, to_json};
 use crate::phrases::counted;
 use crate::plan::RunResult;
-use crate::state::{ActionRow, INTERRUPTED, RunRow};
+use crate::state::{ActionRow, INTERRUPTED, RunId, RunRow};
 
 /// Less room is not enough for a column of results.
 const SHORTEST_RESULT: usize = 14;
@@ -96,9 +96,15 @@ impl Columns {
 }
 
 /// Returns the runs as text, one per line, the newest first. On a terminal a long result goes on
-/// below its beginning, so that it does not look like another run.
+/// below its beginning, so that it does not look like another run. `actions` are those on one account,
+/// which are shown with their runs.
 #[must_use]
-pub fn runs(runs: &[RunRow], asked: Asked, terminal: Terminal) -> String {
+pub fn runs(
+    runs: &[RunRow],
+    actions: &[(RunId, ActionRow)],
+    asked: Asked,
+    terminal: Terminal,
+) -> String {
     if runs.is_empty() {
         return match asked {
             Asked::ForAll => "No run has changed anything yet.\n".to_owned(),
@@ -111,21 +117,29 @@ pub fn runs(runs: &[RunRow], asked: Asked, terminal: Terminal) -> String {
     let headings = columns.row(["run", "started", "command", "activated", "disabled", "not done"]);
     let is_too_narrow =
         terminal.width.is_some_and(|width| width < columns.result_at() + SHORTEST_RESULT);
-    let mut print = |row: &str, result: &str| {
+    let print = |page: &mut Page, row: &str, result: &str| {
         if is_too_narrow {
             page.line(format_args!("{row}{result}"));
         } else {
             page.hanging(row, columns.result_at(), result);
         }
     };
-    print(&format!("{HEADING}{headings}"), &format!("result{HEADING:#}"));
+    print(&mut page, &format!("{HEADING}{headings}"), &format!("result{HEADING:#}"));
     for (run, result) in runs.iter().zip(&results) {
         let number = run.run.number().to_string();
         let counts = [run.activated, run.disabled, run.not_done].map(|count| count.to_string());
         let [activated, disabled, not_done] = counts.each_ref().map(String::as_str);
         let started = columns.time(run.started);
         let cells = [&*number, &*started, run.command.word(), activated, disabled, not_done];
-        print(&columns.row(cells), result);
+        print(&mut page, &columns.row(cells), result);
+        for (_, action) in actions.iter().filter(|(of, _)| *of == run.run) {
+            let (outcome, kind) = (action.outcome.word(), action.action.word());
+            let account = action.user_id.localpart();
+            page.line(format_args!("       {kind} {account}, {outcome}: {}", action.reason.text()));
+            if let Some(error) = &action.error {
+                page.line(format_args!("         {FAINT}{error}{FAINT:#}"));
+            }
+        }
     }
     page.into_text()
 }
@@ -140,7 +154,7 @@ fn result(run: &RunRow) -> String {
     // Every run has the columns for accounts; few have these.
     for (count, one, many) in [
         (run.created, "created", "created"),
-        (run.deactivated, "second stage", "second stages"),
+        (run.deactivated, "deactivated after a lock", "deactivated after a lock"),
         (run.admin_changes, "change of administrators", "changes of administrators"),
     ] {
         if count > 0 {
@@ -242,7 +256,6 @@ pub fn run_as_json(run: &RunRow, actions: &[ActionRow]) -> String {
 mod tests {
     use super::*;
     use crate::plan::{DisableMode, RunCommand, WriterKind};
-    use crate::state::RunId;
 
     fn row(number: i64, result: RunResult) -> RunRow {
         RunRow {
@@ -271,7 +284,7 @@ mod tests {
             RunRow { deactivated: 12, ..row(2, RunResult::InStep) },
             RunRow { repeats: 1, ..row(1, RunResult::Refused) },
         ];
-        let text = runs(&rows, Asked::ForAll, Terminal { width, ..Terminal::WHOLE });
+        let text = runs(&rows, &[], Asked::ForAll, Terminal { width, ..Terminal::WHOLE });
         anstream::adapter::strip_str(&text).to_string()
     }
 
@@ -279,8 +292,9 @@ mod tests {
     fn long_result_goes_on_below_its_beginning() {
         let narrow = " run  started            command activated disabled not done  result
   12  2026-11-18T11:06Z  sync            0        2       31  in step, undoes 1
-   2  2026-11-18T11:06Z  sync            0        2       31  in step, 12 second
-                                                              stages
+   2  2026-11-18T11:06Z  sync            0        2       31  in step, 12
+                                                              deactivated after
+                                                              a lock
    1  2026-11-18T11:06Z  sync            0        2       31  refused 2 times
 ";
         assert_eq!(shown(Some(80)), narrow);
@@ -290,10 +304,10 @@ mod tests {
     fn columns_are_wide_if_every_result_fits() {
         let wide = "  run  started               command  activated  disabled  not done  result
    12  2026-11-18T11:06:40Z  sync             0         2        31  in step, undoes 1
-    2  2026-11-18T11:06:40Z  sync             0         2        31  in step, 12 second stages
+    2  2026-11-18T11:06:40Z  sync             0         2        31  in step, 12 deactivated after a lock
     1  2026-11-18T11:06:40Z  sync             0         2        31  refused 2 times
 ";
-        for width in [None, Some(120), Some(94)] {
+        for width in [None, Some(120), Some(105)] {
             assert_eq!(shown(width), wide, "{width:?}");
         }
     }

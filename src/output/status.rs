@@ -26,7 +26,7 @@ pub fn status(status: &Status, command: Option<&str>, terminal: Terminal) -> Str
     if let Some(read) = status.read {
         let members = counted(read.members, "member", "members");
         let accounts = counted(read.accounts, "account", "accounts");
-        let _ = writeln!(text, "  last reading   {}, {members}, {accounts}", read.at);
+        let _ = writeln!(text, "  full reading   {}, {members}, {accounts}", read.at);
     }
     if let Some(changes) = status.changes.first() {
         let _ = writeln!(text, "  last change    {}", changes.time);

@@ -13,7 +13,9 @@ use crate::phrases::counted;
 use crate::plan::{Action, ActionKind, Digest, NextStage, Plan, Refusal, RunCommand};
 
 pub use head::Head;
-pub use outcome::{Stale, also_disables, members_too, outcome, refused, waiting};
+pub use outcome::{
+    CommandsAfterRefusal, Stale, also_disables, members_too, outcome, refused, waiting,
+};
 
 /// The longest list of accounts for one reason on a terminal, in lines.
 const SHOWN: usize = 10;
@@ -59,9 +61,9 @@ pub fn plan(view: &PlanView<'_>, terminal: Terminal) -> String {
     head.print(&mut page, plan, digest);
     page.gap();
     page.line(summary(plan));
-    actions::every_kind(&mut page, plan);
+    actions::every_kind(&mut page, plan, *command);
     next_stage(&mut page, plan.next_stage);
-    actions::to_approve(&mut page, plan);
+    actions::to_approve(&mut page, plan, *command);
     kept::kept(&mut page, plan);
     actions::left_out(&mut page, plan);
     unverified::text(&mut page, &plan.unverified);

@@ -1,5 +1,7 @@
 //! Defines an action: what is done to one account, and why not if it is skipped.
 
+use std::collections::BTreeSet;
+
 use strum::{IntoStaticStr, VariantArray};
 
 use super::{Approval, Mark, Reason};
@@ -146,6 +148,8 @@ pub struct NewAccount {
     /// When earlier runs have tried to create it, from the beginning to the end of each attempt: an
     /// account that is there already is theirs only if it was made then.
     pub attempts: Vec<(Timestamp, Timestamp)>,
+    /// The e-mail addresses that the user had at these attempts.
+    pub emails: BTreeSet<Box<str>>,
 }
 
 /// Why an account was not rechecked.

@@ -202,10 +202,12 @@ impl<'f> Draft<'f> {
                 Creation::Skipped(why) => (None, None, Some(Skip::NotSeen(why))),
                 Creation::Create(user, mas_id) => {
                     let begun = facts.memory.creations.get(&user_id);
-                    let attempts = begun.filter(|begun| begun.user == user.id);
-                    let attempts = attempts.map(|begun| begun.attempts.clone()).unwrap_or_default();
-                    let provider = facts.provider.clone();
-                    let new = provider.map(|provider| NewAccount { user, provider, attempts });
+                    let begun = begun.filter(|begun| begun.user == user.id);
+                    let (attempts, emails) = begun
+                        .map(|begun| (begun.attempts.clone(), begun.emails.clone()))
+                        .unwrap_or_default();
+                    let new = facts.provider.clone();
+                    let new = new.map(|provider| NewAccount { user, provider, attempts, emails });
                     (new, mas_id, None)
                 }
             };

@@ -41,6 +41,8 @@ pub struct BegunCreation {
     pub user: KeycloakId,
     /// The time of each attempt, from its beginning to its end.
     pub attempts: Vec<(Timestamp, Timestamp)>,
+    /// The e-mail addresses that the user had at these attempts.
+    pub emails: BTreeSet<Box<str>>,
 }
 
 /// Whether the state file is in use, so that unknown owners need an approval.
@@ -65,6 +67,8 @@ pub struct OwnDisable {
     pub until: Timestamp,
     /// Whether a deactivation has followed the lock, as far as known.
     pub second_stage: SecondStage,
+    /// Whether a later reading has shown it deactivated.
+    pub was_deactivated: bool,
 }
 
 /// Whether a lock of this program was followed by a deactivation.
@@ -82,9 +86,8 @@ impl OwnDisable {
         let has_stage = self.second_stage == SecondStage::Begun;
         match (self.progress, self.mode) {
             _ if has_stage => state.deactivated,
-            // Of a disable that broke off, the rest may be by hand.
-            (Progress::Done | Progress::Begun, _) => false,
-            (_, DisableMode::Deactivate) => state.deactivated,
+            (Progress::Done, _) | (Progress::Begun, DisableMode::Lock) => false,
+            (_, DisableMode::Deactivate) => state.deactivated && !self.was_deactivated,
             (Progress::Requested, DisableMode::Lock) => state.locked && !state.deactivated,
         }
     }
@@ -104,7 +107,10 @@ impl OwnDisable {
         }
         match self.mode {
             DisableMode::Lock => !seen.is_deactivated() || self.second_stage == SecondStage::Begun,
-            DisableMode::Deactivate => seen.is_deactivated() || self.progress != Progress::Done,
+            DisableMode::Deactivate => {
+                let is_complete = self.progress == Progress::Done || self.was_deactivated;
+                seen.is_deactivated() || !is_complete
+            }
         }
     }
 }
@@ -156,9 +162,11 @@ impl Memory {
         only_locked
             && self.own.get(user_id).is_some_and(|own| match wanted {
                 DisableMode::Deactivate => {
-                    own.mode == DisableMode::Deactivate && own.progress != Progress::Done
+                    own.mode == DisableMode::Deactivate
+                        && own.progress != Progress::Done
+                        && !own.was_deactivated
                 }
-                DisableMode::Lock => own.progress == Progress::Begun,
+                DisableMode::Lock => own.progress == Progress::Begun && !own.was_deactivated,
             })
     }
 

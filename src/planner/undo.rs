@@ -177,7 +177,7 @@ fn skip(kind: ActionKind, verdict: &Verdict) -> Option<Skip> {
             Some(Skip::MovedOn("disabled or locked now".to_owned()))
         }
         Verdict::ActivationNotConfirmed => {
-            Some(Skip::MovedOn("Keycloak does not confirm the member".to_owned()))
+            Some(Skip::MovedOn("the second look does not confirm the activation".to_owned()))
         }
         Verdict::Kept(reason) => Some(kept(*reason)),
         Verdict::MayBeMember(_) => Some(kept(KeptReason::MayBeMember)),

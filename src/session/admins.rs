@@ -6,6 +6,7 @@ use std::fmt::Display;
 
 use tracing::warn;
 
+use super::warnings::Once;
 use super::{Aim, Session};
 use crate::error_chain::in_one_line;
 use crate::failure::Failure;
@@ -63,7 +64,7 @@ impl Session {
         }
         // With a wrong configuration mas-cli would list those of a default database (trap 21).
         self.prove_mas_config()?;
-        let admins = self.admins_now().await?.all;
+        let admins = self.listed_admins().await?.all;
         let server_name = &self.config.server_name;
         let accounts = reading.facts.accounts.iter_mut();
         for account in accounts.filter(|account| account.is_on(server_name)) {
@@ -234,9 +235,28 @@ impl Session {
         Ok(AdminsSeen { rechecks, members_after, admins })
     }
 
-    /// Returns the administrators of MAS. mas-cli does not say who of them can log in: Synapse does,
-    /// if it shows the locks of MAS.
+    /// Returns the administrators of MAS, and whether it is known who of them can log in, if the last
+    /// of them is kept. mas-cli does not say it: Synapse does, if it shows the locks of MAS.
     async fn admins_now(&self) -> Result<AdminNames, Failure> {
+        let mut names = self.listed_admins().await?;
+        let keeps_some = self.config.policy.admins.is_some_and(|rules| rules.min_admins > 0);
+        if self.readers.mas.is_none()
+            && keeps_some
+            && let Some(unseen) = self.unseen_locks().await?
+        {
+            names.locks = LocksOfAdmins::Unknown;
+            if self.is_first(Once::LocksOfAdmins) {
+                warn!(
+                    "{unseen}, so it is unknown which administrators can log in: none loses the right, and none is \
+                     disabled. Update it, or configure [writer.mas_api]"
+                );
+            }
+        }
+        Ok(names)
+    }
+
+    /// Returns the administrators of MAS.
+    async fn listed_admins(&self) -> Result<AdminNames, Failure> {
         let unknown =
             || WriterError::NoAdminList { command: "mas-cli manage list-admin-users".to_owned() };
         let mut names = AdminNames::default();
@@ -253,13 +273,6 @@ impl Session {
             (None, Some(mas_cli)) => {
                 let admins = mas_cli.admins().await?.ok_or_else(unknown)?;
                 names.all.extend(admins.iter().map(|admin| Box::from(&*admin.key())));
-                if let Some(unseen) = self.unseen_locks().await? {
-                    warn!(
-                        "{unseen}, so it is unknown which administrators can log in: none loses the right, and none is \
-                         disabled. Update it, or configure [writer.mas_api]"
-                    );
-                    names.locks = LocksOfAdmins::Unknown;
-                }
             }
             (None, None) => return Err(unknown().into()),
         }

@@ -6,7 +6,7 @@ use tracing::warn;
 
 use super::tell;
 use crate::cli::Global;
-use crate::output::text::{NextStep, Stale};
+use crate::output::text::{CommandsAfterRefusal, NextStep, Stale};
 use crate::output::{Terminal, text};
 use crate::phrases::counted;
 use crate::plan::{ApprovedDigest, Digest, Outcome, Plan, Refusal, RunCommand};
@@ -60,6 +60,25 @@ impl Order<'_> {
                 }]
             }
             None => limits.refuse(plan),
+        }
+    }
+
+    /// Returns the commands to print after a refusal.
+    pub(super) fn commands_after_refusal(
+        &self,
+        global: &Global,
+        plan: &Plan,
+    ) -> CommandsAfterRefusal {
+        let show_all = match self.command {
+            _ if !Terminal::of_stdout().cut => None,
+            RunCommand::Sync | RunCommand::Watch => Some("plan --full".to_owned()),
+            RunCommand::Undo => Some(format!("{} --dry-run", self.line)),
+            // The file has them.
+            RunCommand::Apply => None,
+        };
+        CommandsAfterRefusal {
+            go_on: command_after_refusal(global, &self.line, plan, &self.digest),
+            show_all: show_all.map(|line| command_line(global, &line)),
         }
     }
 
@@ -132,7 +151,7 @@ pub(crate) fn next_steps(
         let purpose = match (command, waits) {
             (RunCommand::Undo, false) => "To undo it",
             (RunCommand::Undo, true) => "To undo what needs no approval",
-            (_, false) => "To apply what is within the limits",
+            (_, false) => "To apply this plan",
             (_, true) => "To apply what needs no approval",
         };
         steps.push(NextStep::new(purpose, command_line(global, line)));

@@ -9,12 +9,12 @@ use rustix::termios::{QueueSelector, tcflush};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::{Session, Writing, print, say};
+use super::{Order, Writing, print, say};
 use crate::failure::Failure;
 use crate::output::text::{Head, PlanView};
 use crate::output::{Terminal, text};
 use crate::phrases::counted;
-use crate::plan::{ActionKind, Digest, Plan, RunCommand};
+use crate::plan::{ActionKind, Plan};
 
 /// How long a question waits. Users may have come back since the plan was made, and another run may
 /// wait for the lock.
@@ -113,29 +113,53 @@ impl Writing {
     }
 }
 
-impl Session {
-    /// Prints a plan before it is carried out. Every name is shown before a yes.
-    pub(crate) fn show_whole(
+impl Writing {
+    /// Prints a plan before it is carried out, and what else there is to say of it. Every name is shown
+    /// before a yes, on the terminal that asks; of a plan that will be refused, a terminal shows the
+    /// first ones.
+    pub(crate) fn show(
         &self,
-        title: impl Into<String>,
+        title: &str,
         plan: &Plan,
-        digest: &Digest,
+        order: &Order<'_>,
+        asking: Asking,
+        what_else: impl Fn(Terminal) -> Result<String, Failure>,
     ) -> Result<(), Failure> {
-        print(&self.whole(title, plan, digest, Terminal::of_stdout()))
+        let text = |terminal| -> Result<_, Failure> {
+            Ok(self.listed(title, plan, order, terminal) + &what_else(terminal)?)
+        };
+        let is_asked = || {
+            let mut rest = plan.clone();
+            if order.approve.is_none() {
+                rest.hold_back();
+            }
+            let asks = asking.asks_about(&rest) || rest.spared_members() > 0;
+            asks && !self.will_refuse(plan, order)
+        };
+        if asking != Asking::Never && !io::stdout().is_terminal() && is_asked() {
+            say(&text(Terminal::of_stderr())?);
+        }
+        print(&text(Terminal::of_stdout())?)
     }
 
-    /// Returns a plan with every name, for a terminal like this.
-    pub(crate) fn whole(
+    /// Returns whether the check of a plan will refuse it.
+    pub(crate) fn will_refuse(&self, plan: &Plan, order: &Order<'_>) -> bool {
+        !order.refusals(plan, &self.session.config.limits).is_empty()
+    }
+
+    /// Returns a plan as it is shown before it is carried out, for this terminal.
+    pub(crate) fn listed(
         &self,
-        title: impl Into<String>,
+        title: &str,
         plan: &Plan,
-        digest: &Digest,
+        order: &Order<'_>,
         terminal: Terminal,
     ) -> String {
-        let head = &Head::new(title, &self.config);
-        let command = RunCommand::Sync;
-        let view = PlanView { head, plan, digest, command, refusals: &[], next: &[] };
-        text::plan(&view, terminal.whole())
+        let head = &Head::new(title, &self.session.config);
+        let Order { command, digest, .. } = order;
+        let view = PlanView { head, plan, digest, command: *command, refusals: &[], next: &[] };
+        let is_refused = self.will_refuse(plan, order);
+        text::plan(&view, if is_refused { terminal } else { terminal.whole() })
     }
 }
 

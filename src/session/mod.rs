@@ -16,11 +16,13 @@ mod unseen_locks;
 mod warnings;
 mod writing;
 
+use std::collections::HashSet;
 use std::sync::Mutex;
 
 use tracing::warn;
 
 use self::state_file::StateFileUse;
+use self::warnings::Once;
 use crate::cli::{Global, LogFormat};
 use crate::config::{self, Config, Loaded, Warning, WriterKindConfig};
 use crate::environment::Surroundings;
@@ -38,7 +40,7 @@ pub(crate) use self::approval::{
 };
 pub(crate) use self::confirmation::Asking;
 pub(crate) use self::notifications::{RunReport, next_step};
-pub(crate) use self::pager::page;
+pub(crate) use self::pager::{page, page_with};
 pub(crate) use self::pipeline::{Aim, Decision};
 pub(crate) use self::print::{PrintError, print, print_with, say, tell, tell_the_end};
 pub(crate) use self::reading::provider_in_files;
@@ -58,6 +60,20 @@ pub(crate) struct Session {
     pub(crate) state: Option<State>,
     /// The unverified directories of the last warning about them.
     warned_of: Mutex<Option<Vec<Box<str>>>>,
+    /// What was warned about, and is not repeated.
+    warned: Mutex<HashSet<Once>>,
+    /// Whether there was a state file, and none can be opened now.
+    has_lost_state: bool,
+}
+
+/// What has become of the state file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StateChange {
+    None,
+    /// Another one is at its place.
+    Another,
+    /// There is none, and none can be made.
+    Lost,
 }
 
 /// A session to examine, with what was found when it was opened.
@@ -116,14 +132,37 @@ impl Session {
         Ok(Examined { session, warnings, state_problem })
     }
 
-    /// Opens the state file again.
-    pub(crate) fn reopen_state(&mut self) -> Result<(), Failure> {
-        let (state, warning) = state_file::open(&self.config, self.purpose)?;
-        self.state = state;
-        if let Some(warning) = warning {
-            warn!("{}", warning.what);
+    /// Opens the state file again if it is no longer the one that was opened: what is written to
+    /// that one is lost. If there is none at the default place any more, and none can be made, the
+    /// memory is empty until one can.
+    pub(crate) fn reopen_state(&mut self) -> Result<StateChange, Failure> {
+        if !self.has_lost_state && self.state.as_ref().is_none_or(State::is_in_place) {
+            return Ok(StateChange::None);
         }
-        Ok(())
+        let (state, warning) = state_file::open(&self.config, self.purpose)?;
+        let had_lost_state = std::mem::replace(&mut self.has_lost_state, state.is_none());
+        self.state = state;
+        match (&self.state, warning) {
+            (Some(state), _) => {
+                state.doubt(Timestamp::now())?;
+                Ok(StateChange::Another)
+            }
+            (None, Some(warning)) if !had_lost_state => {
+                warn!("{warning}");
+                Ok(StateChange::Lost)
+            }
+            (None, _) => Ok(StateChange::None),
+        }
+    }
+
+    /// Doubts the state file if it took the place of the one that the session before had opened.
+    /// Returns whether it did.
+    pub(crate) fn doubt_replaced_state(&self, before: &Self) -> Result<bool, Failure> {
+        let was = before.state.as_ref().filter(|state| !state.is_in_place()).map(State::path);
+        match self.state.as_ref().filter(|state| Some(state.path()) == was) {
+            Some(state) => state.doubt(Timestamp::now()).map(|()| true).map_err(Failure::from),
+            None => Ok(false),
+        }
     }
 
     fn open(
@@ -157,8 +196,18 @@ impl Session {
         };
         let is_hidden = global.quiet || global.log_format == LogFormat::Json;
         let progress = if is_hidden { Progress::hidden() } else { Progress::on_terminal() };
-        let (state, warned_of) = (None, Mutex::default());
-        let session = Self { config, readers, progress, mas, mas_cli, purpose, state, warned_of };
+        let session = Self {
+            config,
+            readers,
+            progress,
+            mas,
+            mas_cli,
+            purpose,
+            state: None,
+            warned_of: Mutex::default(),
+            warned: Mutex::default(),
+            has_lost_state: false,
+        };
         Ok((session, warnings))
     }
 

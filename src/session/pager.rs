@@ -1,14 +1,13 @@
 //! Shows long text in a pager, as git does: on a terminal, and only what does not fit on it.
 
 use std::env;
-use std::io::Write as _;
+use std::io::{self, BufWriter, Write};
 use std::process::{Command, ExitStatus, Stdio};
 
-use anstream::adapter::strip_str;
-use anstream::{AutoStream, ColorChoice};
+use anstream::{AutoStream, ColorChoice, StripStream};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::print;
+use super::print::{PIECE, PrintError, ended, print_with};
 use crate::config::ConfigKey;
 use crate::failure::Failure;
 use crate::output::Terminal;
@@ -20,14 +19,50 @@ const NOT_RUN: [i32; 2] = [126, 127];
 
 /// Prints data to stdout, or shows it in a pager if stdout is a terminal on which it does not fit.
 pub(crate) fn page(text: &str) -> Result<(), Failure> {
-    let fits = Terminal::of_stdout().height.is_none_or(|height| text.lines().count() < height);
-    match command().filter(|_| !fits) {
-        Some(command) => match show(text, &command) {
-            Ok(status) if !status.code().is_some_and(|code| NOT_RUN.contains(&code)) => Ok(()),
-            // It is better to print too much than nothing.
-            Ok(_) | Err(_) => print(text),
-        },
-        None => print(text),
+    page_with(|out| Ok(out.write_all(text.as_bytes())?))
+}
+
+/// Does the same piece by piece, as `write` makes it. It may make it, or its beginning, more than once.
+pub(crate) fn page_with(
+    write: impl Fn(&mut dyn Write) -> Result<(), PrintError>,
+) -> Result<(), Failure> {
+    let Some(command) = Terminal::of_stdout().height.and_then(|_| command()) else {
+        return print_with(write);
+    };
+    if fits(&write) {
+        return print_with(write);
+    }
+    match show(&command, &write) {
+        Ok((status, written)) if !status.code().is_some_and(|code| NOT_RUN.contains(&code)) => {
+            ended(written)
+        }
+        // It is better to print too much than nothing.
+        Ok(_) | Err(_) => print_with(write),
+    }
+}
+
+/// Returns whether there are fewer lines than the terminal has. An error shows when it is printed.
+fn fits(write: impl Fn(&mut dyn Write) -> Result<(), PrintError>) -> bool {
+    let height = Terminal::of_stdout().height.unwrap_or(usize::MAX);
+    let mut lines = Lines { left: height };
+    let _ = write(&mut lines);
+    lines.left > 0
+}
+
+/// Counts lines, and is full after a number of them.
+struct Lines {
+    left: usize,
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let lines = bytes.split(|byte| *byte == b'\n').count() - 1;
+        self.left = self.left.saturating_sub(lines);
+        if self.left == 0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(bytes.len()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -38,7 +73,11 @@ fn command() -> Option<String> {
     (!matches!(command.trim(), "" | "cat")).then_some(command)
 }
 
-fn show(text: &str, command: &str) -> std::io::Result<ExitStatus> {
+/// Shows what `write` makes, until the reader leaves.
+fn show(
+    command: &str,
+    write: impl Fn(&mut dyn Write) -> Result<(), PrintError>,
+) -> io::Result<(ExitStatus, Result<(), PrintError>)> {
     // Ctrl-C is for the pager, which this program must not outlive on the terminal.
     let _interrupt = signal(SignalKind::interrupt())?;
     let mut pager = Command::new("/bin/sh");
@@ -51,11 +90,12 @@ fn show(text: &str, command: &str) -> std::io::Result<ExitStatus> {
         pager.env("LESS", "FRX");
     }
     let mut pager = pager.spawn()?;
-    if let Some(mut stdin) = pager.stdin.take() {
-        let is_coloured = AutoStream::choice(&std::io::stdout()) != ColorChoice::Never;
-        let plain = (!is_coloured).then(|| strip_str(text).to_string());
-        // A reader who leaves the pager early has seen enough.
-        let _ = stdin.write_all(plain.as_deref().unwrap_or(text).as_bytes());
-    }
-    pager.wait()
+    let written = pager.stdin.take().map_or(Ok(()), |stdin| {
+        let is_coloured = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
+        let stdin: Box<dyn Write> = Box::new(stdin);
+        let shown = if is_coloured { stdin } else { Box::new(StripStream::new(stdin)) };
+        let mut out = BufWriter::with_capacity(PIECE, shown);
+        write(&mut out).and_then(|()| Ok(out.flush()?))
+    });
+    Ok((pager.wait()?, written))
 }

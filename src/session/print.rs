@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::state::StateError;
 
 /// The size of what is printed at once.
-const PIECE: usize = 64 * 1024;
+pub(super) const PIECE: usize = 64 * 1024;
 
 /// Prints advice to stderr, and ignores a closed one. In a JSON log the advice is an event of its
 /// own, which `log` writes.
@@ -58,18 +58,19 @@ impl From<StateError> for PrintError {
     }
 }
 
-/// Prints data to stdout piece by piece, as `write` makes it. A closed pipe is not an error.
+/// Prints data to stdout piece by piece, as `write` makes it.
 pub(crate) fn print_with(
     write: impl FnOnce(&mut dyn Write) -> Result<(), PrintError>,
 ) -> Result<(), Failure> {
     let mut stdout = BufWriter::with_capacity(PIECE, anstream::stdout().lock());
     let written = write(&mut stdout).and_then(|()| Ok(stdout.flush()?));
+    ended(written)
+}
+
+/// Returns how printing piece by piece ended. A closed pipe is not an error.
+pub(super) fn ended(written: Result<(), PrintError>) -> Result<(), Failure> {
     match written {
-        Err(PrintError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-            // What is left in the buffer has no reader.
-            let _ = stdout.into_parts();
-            Ok(())
-        }
+        Err(PrintError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(PrintError::Output(source)) => {
             Err(Failure::Local { what: "write to standard output".to_owned(), source })
         }

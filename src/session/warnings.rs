@@ -16,7 +16,19 @@ use crate::planner::Facts;
 /// How far clocks may be apart without a word.
 const FAR_APART: Duration = Duration::from_mins(5);
 
+/// A warning that each run would repeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Once {
+    Clocks,
+    LocksOfAdmins,
+}
+
 impl Session {
+    /// Returns whether this is the first time for a warning, and notes it.
+    pub(super) fn is_first(&self, warning: Once) -> bool {
+        self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(warning)
+    }
+
     /// Warns about what a plan could not verify.
     pub(crate) fn warn_of_doubts(&self, facts: &Facts, plan: &Plan) {
         self.warn_of_directories(plan);
@@ -31,7 +43,7 @@ impl Session {
         let policy = &self.config.policy;
         let waits = !policy.grace.is_zero() || policy.deactivate_after.is_some();
         let apart = facts.clocks.earliest(facts.now).until(facts.clocks.latest(facts.now));
-        if waits && apart > FAR_APART {
+        if waits && apart > FAR_APART && self.is_first(Once::Clocks) {
             warn!(
                 "the clocks of this host and of the servers are up to {} apart: policy.grace and policy.deactivate_after \
                  last longer by that. Synchronise them by NTP; doctor shows each",

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use tracing::error;
 
-use super::{Order, RunReport, Session, command_after_refusal, next_step, tell, tell_the_end};
+use super::{Order, RunReport, Session, next_step, tell, tell_the_end};
 use crate::apply::{self, ApplyTallies, Hangup, RunContext, RunRecord, Stop};
 use crate::cli::{Global, SyncFormat};
 use crate::environment::{Surroundings, Timeouts};
@@ -84,15 +84,16 @@ impl Writing {
             plan.hold_back();
         }
         if !refusals.is_empty() {
-            let command = command_after_refusal(global, &order.line, plan, &order.digest);
+            let commands = order.commands_after_refusal(global, plan);
             let stale = order.stale(plan, self.session.state.as_ref())?;
             let text =
-                text::refused(&refusals, plan, stale.as_ref(), &command, Terminal::of_stderr());
+                text::refused(&refusals, plan, stale.as_ref(), &commands, Terminal::of_stderr());
             tell(global, &text, || {
                 let (mut reasons, digest) = (joined(&refusals, "; "), &order.digest);
                 if let Some(members) = text::also_disables(plan) {
                     reasons = format!("{reasons}; the approval {members}");
                 }
+                let command = &commands.go_on;
                 error!(%digest, command, "refused, nothing was changed: {reasons}");
             });
             self.refused(order.command, plan, &refusals)?;

@@ -266,7 +266,8 @@ impl State {
         read().map_err(|problem: StateProblem| self.error(problem))
     }
 
-    /// Returns every action on an account, the newest first, each with its run.
+    /// Returns every action on an account, without regard to case, the newest first, each with its run.
+    /// Those that were not tried have no beginning.
     pub fn actions_of(&self, user_id: &UserId) -> Result<Vec<(RunId, ActionRow)>, StateError> {
         let connection = self.lock();
         let read = || {
@@ -274,7 +275,7 @@ impl State {
                 "SELECT action, user_id, reason, evidence, before, after, begun, actions.ended, outcome, error, failure,
                     run
                  FROM actions JOIN runs ON id = run
-                 WHERE realm = ?1 AND server_name = ?2 AND user_id = ?3 AND begun IS NOT NULL
+                 WHERE realm = ?1 AND server_name = ?2 AND user_id = ?3 COLLATE NOCASE
                  ORDER BY run DESC, number DESC",
             )?;
             let Namespace { realm, server_name } = &self.namespace;

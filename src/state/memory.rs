@@ -154,7 +154,7 @@ pub(super) fn own_disables(
     namespace: &Namespace,
 ) -> Result<BTreeMap<UserId, OwnDisable>, StateProblem> {
     let mut statement = connection.prepare(
-        "SELECT user_id, action, disable, outcome, begun, coalesce(shown, actions.ended), shown
+        "SELECT user_id, action, disable, outcome, begun, actions.ended, shown
          FROM actions JOIN runs ON id = actions.run LEFT JOIN settled USING (realm, server_name, user_id)
          WHERE realm = ?1 AND server_name = ?2 AND begun IS NOT NULL AND failure IS NULL
             AND (seen IS NULL OR coalesce(actions.run > settled.run, begun > seen))
@@ -166,28 +166,31 @@ pub(super) fn own_disables(
         let user_id = user_id(row, 0)?;
         let kind = word(row, 1)?;
         let mode = word(row, 2)?;
-        let is_shown = row.get::<_, Option<i64>>(6)?.is_some();
-        let outcome = if is_shown { Some(OutcomeKind::Done) } else { word_if_any(row, 3)? };
         let begun = Timestamp::from_millis(row.get(4)?);
+        let [ended, shown] = [row.get::<_, Option<i64>>(5)?, row.get(6)?]
+            .map(|millis| millis.map(Timestamp::from_millis));
+        let outcome = word_if_any(row, 3)?;
+        let since = |own: &BTreeMap<_, OwnDisable>| own.get(&user_id).map_or(begun, |own| own.at);
         match (kind, outcome) {
-            (ActionKind::Disable, outcome) => {
-                let at = own.get(&user_id).map_or(begun, |before| before.at);
-                let progress = Progress::reached(outcome);
-                let until = row.get::<_, Option<i64>>(5)?.map_or(begun, Timestamp::from_millis);
-                let second_stage = SecondStage::NotBegun;
-                own.insert(user_id, OwnDisable { mode, progress, at, until, second_stage });
+            (ActionKind::Disable, _) => {
+                let progress = match Progress::reached(outcome) {
+                    Progress::Requested if shown.is_some() => Progress::Done,
+                    reached => reached,
+                };
+                let disable = disable(mode, progress, since(&own), (ended.unwrap_or(begun), shown));
+                own.insert(user_id, disable);
             }
             (ActionKind::Activate, Some(OutcomeKind::Done | OutcomeKind::Scheduled)) => {
                 own.remove(&user_id);
             }
             // The second stage follows a lock of ours. Unless it was seen, the lock still counts,
             // and the stage is tried again.
-            (ActionKind::Deactivate, Some(OutcomeKind::Done)) => {
-                let at = own.get(&user_id).map_or(begun, |before| before.at);
-                let until = row.get::<_, Option<i64>>(5)?.map_or(begun, Timestamp::from_millis);
+            (ActionKind::Deactivate, outcome)
+                if outcome == Some(OutcomeKind::Done) || shown.is_some() =>
+            {
                 let (mode, progress) = (DisableMode::Deactivate, Progress::Done);
-                let second_stage = SecondStage::NotBegun;
-                own.insert(user_id, OwnDisable { mode, progress, at, until, second_stage });
+                let disable = disable(mode, progress, since(&own), (ended.unwrap_or(begun), shown));
+                own.insert(user_id, disable);
             }
             (ActionKind::Deactivate, _) => {
                 if let Some(lock) = own.get_mut(&user_id) {
@@ -204,6 +207,25 @@ pub(super) fn own_disables(
         }
     }
     Ok(own)
+}
+
+/// Makes a disable of ours of its end, and of when a later reading has shown it.
+fn disable(
+    mode: DisableMode,
+    progress: Progress,
+    at: Timestamp,
+    (ended, shown): (Timestamp, Option<Timestamp>),
+) -> OwnDisable {
+    // MAS locks at once: what a reading shows later may have been locked by hand since.
+    let shown = shown.filter(|_| mode == DisableMode::Deactivate);
+    OwnDisable {
+        mode,
+        progress,
+        at,
+        until: shown.unwrap_or(ended),
+        second_stage: SecondStage::NotBegun,
+        was_deactivated: shown.is_some(),
+    }
 }
 
 /// An attempt whose end was not recorded may have lasted this long: the request, and one repetition.
@@ -245,10 +267,13 @@ fn creations(
         // What was to finish an account has made none.
         let is_to_finish = row.get::<_, Option<String>>(5)?.is_some();
         let attempt = (!is_to_finish).then_some((begun, ended));
+        let email = evidence.pointer("/keycloak/0/user/known/user/email").and_then(Value::as_str);
         let before = creations.remove(&user_id(row, 0)?).filter(|before| before.user == user);
-        let before = before.map(|before| before.attempts).unwrap_or_default();
-        let attempts = before.into_iter().chain(attempt).collect();
-        creations.insert(user_id(row, 0)?, BegunCreation { user, attempts });
+        let (mut attempts, mut emails) =
+            before.map(|before| (before.attempts, before.emails)).unwrap_or_default();
+        attempts.extend(attempt);
+        emails.extend(email.map(Box::from));
+        creations.insert(user_id(row, 0)?, BegunCreation { user, attempts, emails });
     }
     Ok(creations)
 }

@@ -82,18 +82,35 @@ impl State {
                 params![realm, server_name, number],
             )?;
             if age == Age::Older {
-                self.forget_absences(transaction)?;
-                self.doubt_owners(transaction)?;
-                transaction.execute(
-                    "INSERT OR REPLACE INTO settled (realm, server_name, user_id, seen, run)
-                     SELECT DISTINCT realm, server_name, user_id, ?3, (SELECT max(id) FROM runs)
-                     FROM actions JOIN runs ON id = run
-                     WHERE realm = ?1 AND server_name = ?2 AND begun IS NOT NULL",
-                    params![realm, server_name, now.as_millis()],
-                )?;
+                self.doubt_rows(transaction, now)?;
             }
             Ok((number, age))
         })
+    }
+
+    /// Notes that the file took the place of one that was in use. Its rows may be older than the last
+    /// run although its number of runs is not: `SQLite` adds to it what is left of the other's log.
+    pub fn doubt(&self, now: Timestamp) -> Result<(), StateError> {
+        self.transaction(|transaction| self.doubt_rows(transaction, now))
+    }
+
+    /// Makes everything remembered so far protect accounts only.
+    fn doubt_rows(
+        &self,
+        transaction: &Transaction<'_>,
+        now: Timestamp,
+    ) -> Result<(), StateProblem> {
+        let Namespace { realm, server_name } = &self.namespace;
+        self.forget_absences(transaction)?;
+        self.doubt_owners(transaction)?;
+        transaction.execute(
+            "INSERT OR REPLACE INTO settled (realm, server_name, user_id, seen, run)
+             SELECT DISTINCT realm, server_name, user_id, ?3, (SELECT max(id) FROM runs)
+             FROM actions JOIN runs ON id = run
+             WHERE realm = ?1 AND server_name = ?2 AND begun IS NOT NULL",
+            params![realm, server_name.as_str(), now.as_millis()],
+        )?;
+        Ok(())
     }
 
     /// Compares the file with the number of the last run in the lock file, like

@@ -1,5 +1,5 @@
 //! Decides what follows from the end of a run: when the next full run comes, whether the program is
-//! ready, and what is reported. Nothing is done here: the loop carries out the effects.
+//! ready, and what is reported. Nothing is done here.
 
 use std::time::Duration;
 
@@ -69,13 +69,29 @@ pub(super) enum Cause {
     Other,
 }
 
+/// What follows from the end of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A full run is scheduled.
+    FullRun(When),
+    Effect(Effect),
+}
+
+impl From<Effect> for Step {
+    fn from(effect: Effect) -> Self {
+        Self::Effect(effect)
+    }
+}
+
 /// Something to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// Schedule a full run.
-    FullRun(When),
     /// Read everything before anything is compared again.
     ForgetReading,
+    /// Forget the positions in the events and in the list of accounts too.
+    ForgetEverything,
+    /// Stay ready for so long after a full run has succeeded.
+    ReadyFor(Duration),
     /// Say that it is ready: the accounts are in step.
     Ready,
     /// Say that the last run left something undone. It is ready all the same, but not longer than
@@ -101,6 +117,8 @@ pub(super) enum Effect {
 /// What the administrator's command receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct HookCall {
+    /// The run that ended.
+    pub(super) kind: RunKind,
     pub(super) event: signals::Event,
     pub(super) refusals: Vec<Refusal>,
     /// The accounts that wait for an approval, each with why it waits.
@@ -127,8 +145,9 @@ impl Ended {
 }
 
 impl HookCall {
-    fn new(event: signals::Event) -> Self {
+    fn new(kind: RunKind, event: signals::Event) -> Self {
         Self {
+            kind,
             event,
             refusals: Vec::new(),
             waiting: Vec::new(),
@@ -214,156 +233,157 @@ impl Standing {
     }
 
     /// Takes in the end of a run, and returns what follows.
-    pub(super) fn ended(&mut self, kind: RunKind, ended: Ended) -> Vec<Effect> {
+    pub(super) fn ended(&mut self, kind: RunKind, ended: Ended) -> Vec<Step> {
         if !matches!(ended, Ended::Failed(Failed { cause: Cause::Locked, .. })) {
             self.locked_since = None;
         }
-        let mut effects = match ended {
+        let mut steps = match ended {
             Ended::CarriedOut(done) => self.carried_out(kind, done),
             // A full run follows, whose plan can be approved.
-            Ended::Refused { .. } if kind != RunKind::Full => vec![Effect::FullRun(When::Soon)],
+            Ended::Refused { .. } if kind != RunKind::Full => vec![Step::FullRun(When::Soon)],
             Ended::Refused { digest, refusals, to_do } => self.refused(digest, refusals, to_do),
-            Ended::Failed(failed) => self.failed(failed),
+            Ended::Failed(failed) => self.failed(kind, failed),
         };
         // A grace period in the past had its run just now; if that failed, its pause applies.
         let now = Timestamp::now();
         self.grace_ends = self.grace_ends.filter(|until| *until > now);
-        effects
-            .extend(self.grace_ends.map(|until| Effect::FullRun(When::Within(now.until(until)))));
-        effects
+        steps.extend(self.grace_ends.map(|until| Step::FullRun(When::Within(now.until(until)))));
+        steps
     }
 
-    fn carried_out(&mut self, kind: RunKind, done: CarriedOut) -> Vec<Effect> {
+    fn carried_out(&mut self, kind: RunKind, done: CarriedOut) -> Vec<Step> {
         let CarriedOut { reached, waiting, grace_ends } = done;
         let is_full = kind == RunKind::Full;
         self.grace_ends =
             if is_full { grace_ends } else { grace_ends.into_iter().chain(self.grace_ends).min() };
-        let mut effects = if is_full { self.note_waiting(waiting) } else { Vec::new() };
+        let mut steps = if is_full { self.note_waiting(waiting) } else { Vec::new() };
         match reached {
             Reached::InStep if is_full => {
                 self.backoff.reset();
                 (self.refusals.last, self.failing, self.overdue) = (None, false, false);
                 self.succeeded = Instant::now();
-                effects.extend([Effect::FullRun(When::Regular), Effect::Ready]);
+                steps.extend([Step::FullRun(When::Regular), Effect::Ready.into()]);
             }
             Reached::InStep => {}
-            left => effects.extend(self.incomplete(kind, left)),
+            left => steps.extend(self.incomplete(kind, left)),
         }
-        effects
+        steps
     }
 
     /// The rest is tried again. If that helps in none of several full runs, it is a failure.
-    fn incomplete(&mut self, kind: RunKind, reached: Reached) -> Vec<Effect> {
+    fn incomplete(&mut self, kind: RunKind, reached: Reached) -> Vec<Step> {
         let pause = self.backoff.pause(self.interval);
         if kind != RunKind::Full {
-            return vec![Effect::FullRun(When::Within(pause))];
+            return vec![Step::FullRun(When::Within(pause))];
         }
         (self.refusals.last, self.failing) = (None, self.overdue);
-        let again = Effect::FullRun(When::After(pause));
+        let again = Step::FullRun(When::After(pause));
         if self.succeeded.elapsed() <= self.interval * INTERVALS_READY {
-            return vec![again, Effect::Incomplete(reached)];
+            return vec![again, Effect::Incomplete(reached).into()];
         }
         self.overdue = true;
         let line = format!("{}: {}", NotReady::Stale.text(), reached.why_undone());
         let hint = Some(reached.hint().to_owned());
-        let mut effects = vec![again];
-        effects.extend(self.report_failure(NotReady::Stale, line, hint, pause));
-        effects
+        let mut steps = vec![again];
+        let failed = Failed { cause: Cause::Other, line, hint };
+        steps.extend(self.report_failure(kind, NotReady::Stale, failed, pause));
+        steps
     }
 
     /// Reports the actions that wait for an approval, once for each plan. The log has them once more
     /// whenever it changes whether an approval is offered.
-    fn note_waiting(&mut self, waiting: Option<Waiting>) -> Vec<Effect> {
+    fn note_waiting(&mut self, waiting: Option<Waiting>) -> Vec<Step> {
         let Some(Waiting { digest, count, reasons, to_do }) = waiting else {
             self.waiting = None;
             return Vec::new();
         };
         let before =
             self.waiting.replace(Reported { digest: digest.clone(), advice: to_do.advice });
-        let mut effects = Vec::new();
+        let mut steps = Vec::new();
         if before.as_ref().is_none_or(|before| before.digest != digest) {
             let plan = Some((digest.clone(), to_do.command.clone()));
-            let call = HookCall::new(signals::Event::NeedsApproval);
-            effects.push(Effect::RunHook(HookCall { waiting: reasons, plan, ..call }));
+            let call = HookCall::new(RunKind::Full, signals::Event::NeedsApproval);
+            steps.push(Effect::RunHook(HookCall { waiting: reasons, plan, ..call }).into());
         }
         if before != self.waiting {
-            effects.insert(0, Effect::LogWaiting { digest, count, to_do });
+            steps.insert(0, Effect::LogWaiting { digest, count, to_do }.into());
         }
-        effects
+        steps
     }
 
     /// Reports a refused plan. One that changes with each run is reported once an interval.
-    fn refused(&mut self, digest: Digest, refusals: Vec<Refusal>, to_do: ToDo) -> Vec<Effect> {
+    fn refused(&mut self, digest: Digest, refusals: Vec<Refusal>, to_do: ToDo) -> Vec<Step> {
         self.failing = false;
         let details = format!("refused: {}; {to_do}", in_words(&refusals));
-        let mut effects = Vec::new();
+        let mut steps = Vec::new();
         let reported = Reported { digest: digest.clone(), advice: to_do.advice };
         let before = self.refusals.last.as_ref();
         let is_new = before.is_none_or(|before| before.digest != digest);
         if before != Some(&reported) {
-            effects.push(Effect::LogRefusal {
-                digest: digest.clone(),
-                refusals: refusals.clone(),
-                to_do: to_do.clone(),
-            });
+            let (digest, refusals, to_do) = (digest.clone(), refusals.clone(), to_do.clone());
+            steps.push(Effect::LogRefusal { digest, refusals, to_do }.into());
         }
         self.refusals.unreported += usize::from(is_new);
         let is_time =
             self.refusals.reported.is_none_or(|reported| reported.elapsed() >= self.interval);
         if self.refusals.unreported > 0 && is_time {
-            let call = HookCall::new(signals::Event::Refused);
+            let call = HookCall::new(RunKind::Full, signals::Event::Refused);
             let count = Some(self.refusals.unreported);
             let plan = Some((digest, to_do.command));
-            effects.push(Effect::RunHook(HookCall { refusals, plan, count, ..call }));
+            steps.push(Effect::RunHook(HookCall { refusals, plan, count, ..call }).into());
             (self.refusals.unreported, self.refusals.reported) = (0, Some(Instant::now()));
         }
         self.refusals.last = Some(reported);
-        effects
-            .extend([Effect::NotReady(NotReady::Refused, details), Effect::FullRun(When::Regular)]);
-        effects
+        steps.extend([
+            Effect::NotReady(NotReady::Refused, details).into(),
+            Step::FullRun(When::Regular),
+        ]);
+        steps
     }
 
     /// Waiting for another run's lock is normal at first; every other failure is reported.
-    fn failed(&mut self, failed: Failed) -> Vec<Effect> {
-        let Failed { cause, line, hint } = failed;
+    fn failed(&mut self, kind: RunKind, failed: Failed) -> Vec<Step> {
+        let cause = failed.cause;
         let longest =
             if cause == Cause::Locked { self.interval.min(LOCK_PAUSE) } else { self.interval };
         let pause = self.backoff.pause(longest);
-        let mut effects = vec![Effect::ForgetReading, Effect::FullRun(When::After(pause))];
+        let mut steps = vec![Effect::ForgetReading.into(), Step::FullRun(When::After(pause))];
         let why = match cause {
             Cause::Locked => {
                 // A run that holds the lock for longer hangs.
                 let locked_for = self.locked_since.get_or_insert_with(Instant::now).elapsed();
                 if locked_for <= self.interval * INTERVALS_LOCKED {
-                    effects.push(Effect::LogLocked { line: line.clone(), pause });
-                    effects.push(Effect::StillNotReady(NotReady::Locked, line));
-                    return effects;
+                    let line = failed.line;
+                    steps.push(Effect::LogLocked { line: line.clone(), pause }.into());
+                    steps.push(Effect::StillNotReady(NotReady::Locked, line).into());
+                    return steps;
                 }
                 NotReady::Locked
             }
             Cause::Other => NotReady::Failed,
         };
-        effects.extend(self.report_failure(why, line, hint, pause));
-        effects
+        steps.extend(self.report_failure(kind, why, failed, pause));
+        steps
     }
 
     /// The hook runs only at the first failure.
     fn report_failure(
         &mut self,
+        kind: RunKind,
         why: NotReady,
-        line: String,
-        hint: Option<String>,
+        failed: Failed,
         pause: Duration,
-    ) -> Vec<Effect> {
-        let mut effects = vec![
-            Effect::LogFailure { line: line.clone(), hint: hint.clone(), pause },
-            Effect::NotReady(why, format!("the last run failed: {line}")),
+    ) -> Vec<Step> {
+        let Failed { line, hint, .. } = failed;
+        let mut steps = vec![
+            Effect::LogFailure { line: line.clone(), hint: hint.clone(), pause }.into(),
+            Effect::NotReady(why, format!("the last run failed: {line}")).into(),
         ];
         if !std::mem::replace(&mut self.failing, true) {
-            let call = HookCall::new(signals::Event::Failed);
-            effects.push(Effect::RunHook(HookCall { error: Some(line), hint, ..call }));
+            let call = HookCall::new(kind, signals::Event::Failed);
+            steps.push(Effect::RunHook(HookCall { error: Some(line), hint, ..call }).into());
         }
-        effects
+        steps
     }
 }
 
@@ -374,4 +394,4 @@ pub(super) fn in_words(refusals: &[Refusal]) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

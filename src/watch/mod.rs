@@ -2,13 +2,16 @@
 //! what the last hour has used of the limits, and the loop that combines them.
 
 mod after_run;
+mod course;
 mod event_cursor;
 mod event_source;
+mod known;
 mod new_accounts;
 mod notifications;
 mod reached;
 mod registrations;
 mod round;
+mod run_line;
 mod schedule;
 mod shown;
 mod to_do;

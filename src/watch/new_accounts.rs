@@ -3,6 +3,7 @@
 use tracing::{info, warn};
 
 use super::after_run::Ended;
+use super::course::Happened;
 use super::round::{Heard, MOST};
 use super::watcher::{PAUSE, Watcher};
 use crate::error_chain::in_one_line;
@@ -12,7 +13,7 @@ use crate::metrics::RunKind;
 use crate::model::Timestamp;
 use crate::planner::PlanScope;
 use crate::readers::{Readers, Reading, Refresh};
-use crate::watch::{Backoff, Registrations};
+use crate::watch::{Backoff, Due, Registrations};
 
 /// What is known about the newest accounts.
 #[derive(Debug, Default)]
@@ -76,8 +77,10 @@ impl NewAccounts {
 impl Watcher<'_> {
     /// Finds the end of the list of accounts. A failure is reported by the full run that follows.
     pub(super) async fn find_newest_accounts(&mut self) -> Result<(), Failure> {
-        let begun = self.new_accounts.begin(&self.writing.session.readers);
-        if let Err(failure) = self.stop.unless_requested(begun).await.ok_or(Failure::Stopped)? {
+        let begun = self.known.new_accounts.begin(&self.writing.session.readers);
+        if let Err(failure) =
+            self.process.stop.unless_requested(begun).await.ok_or(Failure::Stopped)?
+        {
             self.accounts_failed(&failure);
         }
         Ok(())
@@ -85,15 +88,15 @@ impl Watcher<'_> {
 
     /// Judges the accounts registered since the last reading.
     pub(super) async fn accounts(&mut self) -> Result<Option<Ended>, Failure> {
-        self.schedule.accounts_are_read();
-        let read = self.new_accounts.read(&self.writing.session.readers);
-        match self.stop.unless_requested(read).await.ok_or(Failure::Stopped)? {
+        self.happened(Happened::Begun(Due::Accounts));
+        let read = self.known.new_accounts.read(&self.writing.session.readers);
+        match self.process.stop.unless_requested(read).await.ok_or(Failure::Stopped)? {
             // A full run finds the end of the list.
-            Ok(None) => self.schedule.everything_soon(),
+            Ok(None) => self.happened(Happened::TooMuchChanged),
             Ok(Some(new)) if new > MOST => {
                 info!("more than {MOST} accounts are new: a full run follows");
-                self.new_accounts.leave_to_full_run();
-                self.schedule.everything_soon();
+                self.known.new_accounts.leave_to_full_run();
+                self.happened(Happened::TooMuchChanged);
             }
             Ok(Some(_)) => return self.judge_new_accounts().await,
             Err(failure) => self.accounts_failed(&failure),
@@ -104,23 +107,23 @@ impl Watcher<'_> {
     /// An account is registered at its owner's first login, often right after they joined the
     /// group. If events do not show everyone who joined, only a newer list does.
     async fn judge_new_accounts(&mut self) -> Result<Option<Ended>, Failure> {
-        let accounts = self.new_accounts.registrations.due(Timestamp::now());
+        let accounts = self.known.new_accounts.registrations.due(Timestamp::now());
         if accounts.is_empty() {
             return Ok(None);
         }
         let heard =
-            if self.events.are_there() { self.read_events().await? } else { Heard::Nothing };
+            if self.known.events.are_there() { self.read_events().await? } else { Heard::Nothing };
         let list = match heard {
             Heard::Anyone => return Ok(None),
             Heard::Nothing => true,
-            Heard::AFew => self.has_directory(),
+            Heard::AFew => self.known.has_directory(),
         };
         self.some(RunKind::Accounts, Refresh { list, accounts, ..Refresh::default() }).await
     }
 
     fn accounts_failed(&mut self, failure: &HttpError) {
-        self.new_accounts.fail(failure);
-        let pause = self.new_accounts.backoff.pause(PAUSE);
-        self.schedule.accounts_after(pause);
+        self.known.new_accounts.fail(failure);
+        let pause = self.known.new_accounts.backoff.pause(PAUSE);
+        self.happened(Happened::Unreadable { due: Due::Accounts, pause });
     }
 }

@@ -1,13 +1,14 @@
 //! Carries out one run of `watch`, about all accounts or about a few.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use reqwest::StatusCode;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::after_run::{CarriedOut, Ended, Waiting};
+use super::course::Happened;
 use super::reached::Reached;
+use super::run_line::log_run;
 use super::to_do::ToDo;
 use super::watcher::{COMMAND, PAUSE, Watcher};
 use crate::exit::Exit;
@@ -15,9 +16,8 @@ use crate::failure::Failure;
 use crate::http::HttpError;
 use crate::lock::RunLock;
 use crate::metrics::{RunKind, metrics};
-use crate::model::{MasAdmin, Timestamp, Word as _};
-use crate::phrases::counted;
-use crate::plan::{Digest, Outcome, Plan};
+use crate::model::{MasAdmin, Timestamp};
+use crate::plan::{Action, Digest, Outcome, Plan, Skip};
 use crate::planner::Past;
 use crate::readers::{ReadError, Reading, Refresh};
 use crate::session::{Aim, Session, command_after_refusal, next_step};
@@ -28,8 +28,6 @@ use crate::watch::{Due, Window};
 pub(super) const MOST: usize = 1000;
 /// The number of accounts that the hook gets by name.
 const MOST_NAMED: usize = 100;
-/// While a plan waits for an approval, events lead to full runs, at most this often.
-const WHILE_REFUSED: Duration = Duration::from_mins(1);
 
 /// What Keycloak's events say since the last reading.
 pub(super) enum Heard {
@@ -50,7 +48,7 @@ impl Watcher<'_> {
             Due::Everything => self.everything().await.map(Some),
             Due::Events => self.events().await,
             Due::Members => {
-                self.schedule.members_are_read();
+                self.happened(Happened::Begun(due));
                 self.some(RunKind::Members, Refresh { list: true, ..Refresh::default() }).await
             }
             Due::Accounts => self.accounts().await,
@@ -67,27 +65,27 @@ impl Watcher<'_> {
         if self.writing.session.config.watch.accounts_every.is_some() {
             self.find_newest_accounts().await?;
         }
-        self.reading = None;
+        self.known.reading = None;
         let session = &self.writing.session;
         let reading = self.writing.unless_stopped(session.read()).await?;
         let plan = self.writing.unless_stopped(session.plan_of(&reading, None, Aim::Write)).await?;
-        self.reading = Some(with_doubts(reading, &plan));
-        self.events.people.clear();
+        self.known.reading = Some(with_doubts(reading, &plan));
+        self.known.events.people.clear();
         self.decide(plan, RunKind::Full, None).await
     }
 
     /// Rechecks the users that events mention.
     async fn events(&mut self) -> Result<Option<Ended>, Failure> {
-        self.schedule.events_are_read();
-        if !self.events.are_there() {
+        self.happened(Happened::Begun(Due::Events));
+        if !self.known.events.are_there() {
             if self.find_place().await? {
                 // Changes since the last full run came without an event.
-                self.schedule.everything_soon();
+                self.happened(Happened::TooMuchChanged);
             }
             return Ok(None);
         }
         match self.read_events().await? {
-            Heard::AFew if !self.events.people.is_empty() => {
+            Heard::AFew if !self.known.events.people.is_empty() => {
                 self.some(RunKind::People, Refresh::default()).await
             }
             Heard::AFew | Heard::Anyone | Heard::Nothing => Ok(None),
@@ -96,18 +94,19 @@ impl Watcher<'_> {
 
     /// Reads the events that are new.
     pub(super) async fn read_events(&mut self) -> Result<Heard, Failure> {
-        let Some(reading) = &self.reading else { return Ok(Heard::Nothing) };
-        let events = self.events.read(&self.writing.session.readers.keycloak, reading);
-        let found = match self.stop.unless_requested(events).await.ok_or(Failure::Stopped)? {
-            Ok(found) => found,
-            Err(failure) => {
-                self.events_failed(&failure);
-                return Ok(Heard::Nothing);
-            }
-        };
+        let Some(reading) = &self.known.reading else { return Ok(Heard::Nothing) };
+        let events = self.known.events.read(&self.writing.session.readers.keycloak, reading);
+        let found =
+            match self.process.stop.unless_requested(events).await.ok_or(Failure::Stopped)? {
+                Ok(found) => found,
+                Err(failure) => {
+                    self.events_failed(&failure);
+                    return Ok(Heard::Nothing);
+                }
+            };
         if found.everyone {
             info!("a change in Keycloak may affect any user: a full run follows");
-            self.schedule.everything_soon();
+            self.happened(Happened::TooMuchChanged);
             return Ok(Heard::Anyone);
         }
         Ok(Heard::AFew)
@@ -116,8 +115,8 @@ impl Watcher<'_> {
     /// Finds the position in the events. Returns whether it is known, or that there are no events.
     async fn find_place(&mut self) -> Result<bool, Failure> {
         let Session { config, readers, .. } = &self.writing.session;
-        let found = self.events.find_place(&readers.keycloak, &config.keycloak.members);
-        let found = self.stop.unless_requested(found).await.ok_or(Failure::Stopped)?;
+        let found = self.known.events.find_place(&readers.keycloak, &config.keycloak.members);
+        let found = self.process.stop.unless_requested(found).await.ok_or(Failure::Stopped)?;
         if let Err(failure) = &found {
             self.events_failed(failure);
         }
@@ -126,11 +125,11 @@ impl Watcher<'_> {
 
     fn events_failed(&mut self, failure: &HttpError) {
         if failure.status() == Some(StatusCode::FORBIDDEN) {
-            return self.events.are_forbidden();
+            return self.known.events.are_forbidden();
         }
-        self.events.fail(failure);
-        let pause = self.events.backoff.pause(PAUSE);
-        self.schedule.events_after(pause);
+        self.known.events.fail(failure);
+        let pause = self.known.events.backoff.pause(PAUSE);
+        self.happened(Happened::Unreadable { due: Due::Events, pause });
     }
 
     /// Re-reads `refresh` and the users that events mention, and decides about what may have
@@ -140,26 +139,31 @@ impl Watcher<'_> {
         kind: RunKind,
         refresh: Refresh,
     ) -> Result<Option<Ended>, Failure> {
-        if self.standing.is_refused() {
-            self.schedule.everything_within(WHILE_REFUSED);
+        if self.course.is_refused() {
+            self.happened(Happened::ChangedWhileRefused);
             return Ok(None);
         }
         let _lock = self.lock()?;
         // After a failure the reading is partly updated and can no longer be compared with.
-        let Some(mut reading) = self.reading.take() else { return Ok(None) };
-        let people =
-            self.events.people.iter().map(|(id, mention)| (id.clone(), mention.hint)).collect();
+        let Some(mut reading) = self.known.reading.take() else { return Ok(None) };
+        let people = self
+            .known
+            .events
+            .people
+            .iter()
+            .map(|(id, mention)| (id.clone(), mention.hint))
+            .collect();
         let refresh = Refresh { people, ..refresh };
         let session = &self.writing.session;
         let scope =
             self.writing.unless_stopped(session.refresh(&mut reading, &refresh, MOST)).await?;
         let Some(scope) = scope else {
             info!("more than {MOST} users have changed: a full run follows");
-            self.new_accounts.leave_to_full_run();
-            self.schedule.everything_soon();
+            self.known.new_accounts.leave_to_full_run();
+            self.happened(Happened::TooMuchChanged);
             return Ok(None);
         };
-        let since = self.events.people.values().map(|mention| mention.since).min();
+        let since = self.known.events.people.values().map(|mention| mention.since).min();
         let planned = if scope.is_empty() {
             Ok(None)
         } else {
@@ -173,13 +177,13 @@ impl Watcher<'_> {
                 if matches!(*source, ReadError::UserNotListed { .. }) =>
             {
                 info!("{source}: a full run follows");
-                self.schedule.everything_soon();
+                self.happened(Happened::TooMuchChanged);
                 return Ok(None);
             }
             planned => planned?,
         };
-        self.new_accounts.judged(&scope, &reading);
-        self.reading = Some(match &plan {
+        self.known.new_accounts.judged(&scope, &reading);
+        self.known.reading = Some(match &plan {
             Some(plan) => with_doubts(reading, plan),
             None => reading,
         });
@@ -187,7 +191,7 @@ impl Watcher<'_> {
             Some(plan) => Some(self.decide(plan, kind, since).await?),
             None => None,
         };
-        self.events.people.clear();
+        self.known.events.people.clear();
         Ok(ended)
     }
 
@@ -212,21 +216,24 @@ impl Watcher<'_> {
             let to_do = self.to_do(plan, &digest);
             self.show_refusal(kind, plan, &digest, &refusals, &to_do);
             if kind == RunKind::Full {
-                let next = next_step(self.global, "sync", &digest);
-                self.news = Some(News::refused(plan, &digest, &refusals, next));
+                let next = next_step(self.process.global, "sync", &digest);
+                self.reports.news = Some(News::refused(plan, &digest, &refusals, next));
             }
             return Ok(Ended::Refused { digest, refusals, to_do });
         }
         let carried_out = self.writing.carry_out(COMMAND, plan, None).await;
-        self.stop.writing_ends();
+        self.process.stop.writing_ends();
         let (outcomes, exit) = carried_out?;
-        self.window.note_run(plan, &outcomes, Timestamp::now());
+        self.known.window.note_run(plan, &outcomes, Timestamp::now());
         self.take_in(plan, &outcomes);
         self.report_changes(plan, &outcomes);
-        self.news = Some(self.news_of(plan, kind, &outcomes));
+        self.reports.news = Some(self.news_of(plan, kind, &outcomes));
         // An action that waits for an approval is no reason to try again soon.
         let is_incomplete = exit == Exit::Incomplete && !plan.waits_for_approval_alone(&outcomes);
-        let is_all_done = outcomes.iter().all(|outcome| *outcome == Outcome::Done);
+        let is_left_for_approval = |action: &Action| action.skipped == Some(Skip::NeedsApproval);
+        let mut each = plan.actions.iter().zip(&outcomes);
+        let is_all_done =
+            each.all(|(action, outcome)| *outcome == Outcome::Done || is_left_for_approval(action));
         let reached = match is_incomplete {
             false => Reached::InStep,
             true if plan.has_unverified_directory() && is_all_done => Reached::Unverified,
@@ -248,11 +255,12 @@ impl Watcher<'_> {
         let (now, session) = (Timestamp::now(), &self.writing.session);
         if let Some(state) = session.state.as_ref().filter(|_| plan.has_changes()) {
             for (user_id, kind, at) in state.done_since(COMMAND, Window::beginning(now))? {
-                self.window.note(user_id, kind, at);
+                self.known.window.note(user_id, kind, at);
             }
         }
-        let accounts = self.reading.as_ref().map_or(&[][..], |reading| &reading.facts.accounts);
-        Ok(self.window.past(now, plan, accounts))
+        let accounts =
+            self.known.reading.as_ref().map_or(&[][..], |reading| &reading.facts.accounts);
+        Ok(self.known.window.past(now, plan, accounts))
     }
 
     /// Updates the reading with what was done, until it is read again.
@@ -274,7 +282,8 @@ impl Watcher<'_> {
         if done.is_empty() && rights.is_empty() {
             return;
         }
-        for account in self.reading.iter_mut().flat_map(|reading| &mut reading.facts.accounts) {
+        for account in self.known.reading.iter_mut().flat_map(|reading| &mut reading.facts.accounts)
+        {
             if let Some(state) = done.get(&account.user_id) {
                 account.state = *state;
             }
@@ -298,19 +307,19 @@ impl Watcher<'_> {
     }
 
     fn to_do(&self, plan: &Plan, digest: &Digest) -> ToDo {
-        let command = command_after_refusal(self.global, "sync", plan, digest);
+        let command = command_after_refusal(self.process.global, "sync", plan, digest);
         ToDo { command, advice: plan.advice_without_approval() }
     }
 
     /// Returns what the room may hear of a run.
     fn news_of(&self, plan: &Plan, kind: RunKind, outcomes: &[Outcome]) -> News {
         let coverage = if kind == RunKind::Full { Coverage::Whole } else { Coverage::Part };
-        let next = next_step(self.global, "sync", &plan.digest_after(outcomes));
+        let next = next_step(self.process.global, "sync", &plan.digest_after(outcomes));
         News::carried_out(coverage, plan, outcomes, next)
     }
 
     fn lock(&self) -> Result<RunLock, Failure> {
-        self.writing.session.lock(self.surroundings)
+        self.writing.session.lock(self.process.surroundings)
     }
 }
 
@@ -318,77 +327,4 @@ impl Watcher<'_> {
 fn with_doubts(mut reading: Reading, plan: &Plan) -> Reading {
     reading.facts.doubtful.clone_from(&plan.doubtful);
     reading
-}
-
-/// Logs a run in one line.
-fn log_run(plan: &Plan, kind: RunKind, outcomes: &[Outcome], reached: Reached) {
-    let line = counts(plan, kind, outcomes);
-    let done = done_in(outcomes);
-    let (undone, in_doubt) = (outcomes.len() - done, plan.doubtful.len());
-    let in_step = in_step(plan);
-    let (kind, members, accounts) = (kind.word(), plan.read.members, plan.read.accounts);
-    match reached {
-        Reached::InStep => {
-            info!(kind, members, accounts, done, undone, in_doubt, "{line}{in_step}");
-        }
-        Reached::Incomplete | Reached::Unverified => warn!(
-            kind,
-            members,
-            accounts,
-            done,
-            undone,
-            in_doubt,
-            "{line}: incomplete; the rest is tried again"
-        ),
-    }
-}
-
-/// Returns what a run that left nothing says at its end. While a directory is in doubt, its users may
-/// have changed.
-fn in_step(plan: &Plan) -> &'static str {
-    if plan.doubtful.is_empty() { ": in step" } else { "" }
-}
-
-fn done_in(outcomes: &[Outcome]) -> usize {
-    outcomes.iter().filter(|outcome| **outcome == Outcome::Done).count()
-}
-
-/// Returns a run in numbers.
-fn counts(plan: &Plan, kind: RunKind, outcomes: &[Outcome]) -> String {
-    let done = done_in(outcomes);
-    let mut counts = format!(
-        "{}: {}, {}",
-        kind.text(),
-        counted(plan.read.members, "member", "members"),
-        counted(plan.read.accounts, "account", "accounts")
-    );
-    for (count, one, many) in [
-        (done, "action done", "actions done"),
-        (outcomes.len() - done, "not done", "not done"),
-        (plan.doubtful.len(), "directory in doubt", "directories in doubt"),
-    ] {
-        if count > 0 {
-            counts.extend([", ", &counted(count, one, many)]);
-        }
-    }
-    counts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::{DisableMode, WriterKind};
-
-    #[test]
-    fn run_is_not_in_step_while_a_directory_is_in_doubt() {
-        let mut plan =
-            Plan::empty("example.org".into(), WriterKind::MasCli, DisableMode::Deactivate);
-        let line = |plan: &Plan| {
-            format!("{}{}", counts(plan, RunKind::People, &[Outcome::Done]), in_step(plan))
-        };
-        let done = "users in events: 0 members, 0 accounts, 1 action done";
-        assert_eq!(line(&plan), format!("{done}: in step"));
-        plan.doubtful = vec!["ldap-1".into()];
-        assert_eq!(line(&plan), format!("{done}, 1 directory in doubt"));
-    }
 }

@@ -1,19 +1,41 @@
 //! Shows on the status board what runs came to.
 
+use std::time::Duration;
+
 use tracing::debug;
 
 use super::after_run::{Effect, Waiting};
+use super::reached::Reached;
 use super::to_do::ToDo;
 use super::watcher::Watcher;
 use crate::error_chain::in_one_line;
 use crate::metrics::RunKind;
-use crate::model::{ServerText, Timestamp};
+use crate::model::{ServerName, ServerText, Timestamp};
 use crate::plan::{Counts, Digest, Outcome, Plan, Refusal};
-use crate::signals::{ChangeCounts, PendingDecision, ReadCounts, WatchState};
+use crate::signals::{
+    ChangeCounts, Health, PendingDecision, ReadCounts, ServiceManager, StatusBoard, WatchState,
+};
 use crate::state::{RunFilter, State, StateError};
 
 /// The number of recorded runs that the chart and the list of changes begin with.
 const PAST_RUNS: usize = 100;
+/// Without a heartbeat for this long the process hangs: waiting for servers never blocks it.
+const DEAD_AFTER: Duration = Duration::from_mins(2);
+
+/// Where others see how `watch` is doing.
+pub(super) struct Shown {
+    pub(super) health: Health,
+    pub(super) board: StatusBoard,
+    pub(super) manager: ServiceManager,
+}
+
+impl Shown {
+    pub(super) fn new(server_name: &ServerName) -> Self {
+        let health = Health::new(DEAD_AFTER);
+        let board = StatusBoard::new(health.clone(), server_name);
+        Self { health, board, manager: ServiceManager::from_env() }
+    }
+}
 
 impl Watcher<'_> {
     /// Shows what the state file remembers. Without it, the board begins empty.
@@ -23,7 +45,7 @@ impl Watcher<'_> {
             Ok(readings) => {
                 for past in readings {
                     let (members, accounts) = (past.members as usize, past.accounts as usize);
-                    self.board.note_reading(ReadCounts { at: past.at, members, accounts });
+                    self.shown.board.note_reading(ReadCounts { at: past.at, members, accounts });
                 }
             }
             Err(error) => debug!("no past readings for the status: {}", in_one_line(&error)),
@@ -38,7 +60,7 @@ impl Watcher<'_> {
             Ok(runs.iter().filter_map(ChangeCounts::from_run).collect())
         };
         match recorded() {
-            Ok(changes) => self.board.set_changes(changes),
+            Ok(changes) => self.shown.board.set_changes(changes),
             Err(error) => debug!("no past changes for the status: {}", in_one_line(&error)),
         }
     }
@@ -57,7 +79,7 @@ impl Watcher<'_> {
             return;
         }
         self.show_reading(plan);
-        self.board.set_decision(Some(PendingDecision {
+        self.shown.board.set_decision(Some(PendingDecision {
             actions: plan.to_apply().count(),
             digest: approvable(to_do, digest),
             command: to_do.command.as_str().into(),
@@ -77,14 +99,14 @@ impl Watcher<'_> {
     ) {
         if kind == RunKind::Full {
             self.show_reading(plan);
-            self.board.set_decision(waiting.map(pending));
+            self.shown.board.set_decision(waiting.map(pending));
         }
         match &self.writing.session.state {
             Some(state) if kind == RunKind::Full || !outcomes.is_empty() => {
                 self.show_recorded_changes(state);
             }
             None if outcomes.iter().any(|outcome| !matches!(outcome, Outcome::Skipped(_))) => {
-                self.board.note_changes(counts(plan, outcomes));
+                self.shown.board.note_changes(counts(plan, outcomes));
             }
             _ => {}
         }
@@ -92,20 +114,25 @@ impl Watcher<'_> {
 
     fn show_reading(&self, plan: &Plan) {
         let (members, accounts) = (plan.read.members, plan.read.accounts);
-        self.board.note_reading(ReadCounts { at: Timestamp::now(), members, accounts });
+        self.shown.board.note_reading(ReadCounts { at: Timestamp::now(), members, accounts });
     }
 
     /// Shows what follows from the end of a run.
     pub(super) fn show_effect(&self, effect: &Effect) {
         match effect {
-            Effect::Ready => self.board.set_state(WatchState::InStep),
-            Effect::Incomplete(_) => self.board.set_state(WatchState::Incomplete),
-            Effect::StillNotReady(..) if self.health.is_ready() => {}
-            Effect::NotReady(why, _) | Effect::StillNotReady(why, _) => {
-                self.board.set_state((*why).into());
+            Effect::Ready => self.shown.board.set_state(WatchState::InStep),
+            Effect::Incomplete(Reached::Unverified) => {
+                self.shown.board.set_state(WatchState::Unverified);
             }
-            Effect::LogLocked { line, .. } => self.board.set_failure(line, None),
-            Effect::LogFailure { line, hint, .. } => self.board.set_failure(line, hint.as_deref()),
+            Effect::Incomplete(_) => self.shown.board.set_state(WatchState::Incomplete),
+            Effect::StillNotReady(..) if self.shown.health.is_ready() => {}
+            Effect::NotReady(why, _) | Effect::StillNotReady(why, _) => {
+                self.shown.board.set_state((*why).into());
+            }
+            Effect::LogLocked { line, .. } => self.shown.board.set_failure(line, None),
+            Effect::LogFailure { line, hint, .. } => {
+                self.shown.board.set_failure(line, hint.as_deref());
+            }
             _ => {}
         }
     }

@@ -5,16 +5,15 @@
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{error, info, warn};
 
-use super::after_run::{
-    Cause, Effect, Ended, Failed, HookCall, INTERVALS_READY, Standing, When, in_words,
-};
-use super::event_source::EventSource;
-use super::new_accounts::NewAccounts;
+use super::after_run::{Cause, Effect, Ended, Failed, HookCall, INTERVALS_READY, in_words};
+use super::course::{Course, Happened};
+use super::known::Known;
+use super::notifications::Reports;
 use super::reached::Reached;
+use super::shown::Shown;
 use crate::apply::{Hangup, Stop};
 use crate::cli::Global;
 use crate::config::SecretFiles;
@@ -26,18 +25,14 @@ use crate::metrics::{Receiver, RunKind, metrics};
 use crate::model::Timestamp;
 use crate::phrases::counted;
 use crate::plan::{Refusal, RunCommand, RunResult};
-use crate::readers::Reading;
-use crate::session::Writing;
-use crate::signals::{self, Health, News, Notices, ServiceManager, StatusBoard, Unsent, run_hook};
-use crate::state::State;
-use crate::watch::{Due, Schedule, Window};
+use crate::session::{StateChange, Writing};
+use crate::signals::{self, News, run_hook};
+use crate::watch::Due;
 
 /// The name of the command in the history.
 pub(super) const COMMAND: RunCommand = RunCommand::Watch;
 /// The time between two heartbeats, unless the service manager wants them more often.
 const BEAT: Duration = Duration::from_secs(5);
-/// Without a heartbeat for this long the process hangs: waiting for servers never blocks it.
-const DEAD_AFTER: Duration = Duration::from_mins(2);
 /// The longest pause before events or the newest accounts are read again after a failure.
 pub(super) const PAUSE: Duration = Duration::from_mins(1);
 /// How long to wait for hooks and messages that are still under way at the end.
@@ -47,84 +42,61 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 pub async fn stay_in_step(global: &Global, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let hangup = signal(SignalKind::hangup()).map_err(Failure::no_signals)?;
     let stop = Stop::on_signals(Hangup::Reloads).map_err(Failure::no_signals)?;
-    let mut watcher = Watcher::new(global, surroundings, hangup, stop)?;
+    let mut watcher = Watcher::new(Process { global, surroundings, hangup, stop })?;
     watcher.show_past();
     watcher.listen().await?;
-    watcher.manager.ready();
+    watcher.shown.manager.ready();
     let exit = watcher.stay().await;
-    watcher.manager.stopping();
+    watcher.shown.manager.stopping();
     let _ = timeout(LAST_WORDS, watcher.finish_reports()).await;
     info!("stopped");
     Ok(exit)
 }
 
-/// The state that `watch` keeps between runs.
+/// Everything that `watch` has between two runs.
 pub(super) struct Watcher<'g> {
-    pub(super) global: &'g Global,
-    pub(super) surroundings: &'g Surroundings,
-    pub(super) hangup: Signal,
-    pub(super) stop: Stop,
-    pub(super) health: Health,
-    pub(super) board: StatusBoard,
-    pub(super) manager: ServiceManager,
+    pub(super) process: Process<'g>,
+    pub(super) shown: Shown,
     pub(super) writing: Writing,
     /// The files with secrets, as they were when they were last read.
-    pub(super) secret_files: SecretFiles,
-    pub(super) schedule: Schedule,
-    /// The last complete reading, with everything read since. `None` after a failure.
-    pub(super) reading: Option<Reading>,
-    pub(super) events: EventSource,
-    pub(super) new_accounts: NewAccounts,
-    pub(super) window: Window,
-    /// What earlier runs came to.
-    pub(super) standing: Standing,
-    /// What the room has heard of.
-    pub(super) notices: Notices,
-    /// What the run that ends has to report.
-    pub(super) news: Option<News>,
-    /// Hooks and messages that are under way; what the room did not get.
-    pub(super) telling: JoinSet<Option<Unsent>>,
+    secret_files: SecretFiles,
+    pub(super) course: Course,
+    pub(super) known: Known,
+    pub(super) reports: Reports,
+}
+
+/// How the program was started, and the signals that it gets.
+pub(super) struct Process<'g> {
+    pub(super) global: &'g Global,
+    pub(super) surroundings: &'g Surroundings,
+    hangup: Signal,
+    pub(super) stop: Stop,
 }
 
 impl<'g> Watcher<'g> {
-    fn new(
-        global: &'g Global,
-        surroundings: &'g Surroundings,
-        hangup: Signal,
-        stop: Stop,
-    ) -> Result<Self, Failure> {
+    fn new(process: Process<'g>) -> Result<Self, Failure> {
+        let Process { global, surroundings, stop, .. } = &process;
         let writing = Writing::open_quietly(global, surroundings, stop.clone())?;
         let config = &writing.session.config;
-        let health = Health::new(DEAD_AFTER);
-        health.set_ready_for(config.watch.interval * INTERVALS_READY);
-        let board = StatusBoard::new(health.clone(), &config.server_name);
+        let shown = Shown::new(&config.server_name);
+        shown.health.set_ready_for(config.watch.interval * INTERVALS_READY);
         Ok(Self {
-            global,
-            surroundings,
-            hangup,
-            stop,
-            health,
-            board,
-            manager: ServiceManager::from_env(),
+            shown,
             secret_files: config.secret_files.clone(),
-            schedule: Schedule::new(&config.watch),
-            reading: None,
-            events: EventSource::default(),
-            new_accounts: NewAccounts::default(),
-            window: Window::default(),
-            standing: Standing::new(config.watch.interval),
-            notices: writing.session.notices(),
-            news: None,
-            telling: JoinSet::new(),
+            course: Course::new(&config.watch),
+            known: Known::default(),
+            reports: Reports::new(writing.session.notices()),
             writing,
+            process,
         })
     }
 
     async fn listen(&self) -> Result<(), Failure> {
         let Some(address) = self.writing.session.config.watch.listen else { return Ok(()) };
-        let address = signals::serve(address, self.board.clone()).await.map_err(|source| {
-            Failure::Local { what: format!("listen on {address} (watch.listen)"), source }
-        })?;
+        let address =
+            signals::serve(address, self.shown.board.clone()).await.map_err(|source| {
+                Failure::Local { what: format!("listen on {address} (watch.listen)"), source }
+            })?;
         info!("status, metrics and health at http://{address}");
         Ok(())
     }
@@ -133,14 +105,14 @@ impl<'g> Watcher<'g> {
     /// ends as incomplete.
     async fn stay(&mut self) -> Exit {
         loop {
-            let (at, due) = self.schedule.next(&self.partial_readings());
-            self.board.set_next_run(self.schedule.full_run_in());
+            let (at, due) = self.course.next(&self.known.partial_readings());
+            self.shown.board.set_next_run(self.course.full_run_in());
             let next_beat = Instant::now() + self.beat_every();
             tokio::select! {
                 biased;
-                () = self.stop.requested() => return Exit::InStep,
-                _ = self.hangup.recv() => {
-                    if self.stop.has_lost_terminal() {
+                () = self.process.stop.requested() => return Exit::InStep,
+                _ = self.process.hangup.recv() => {
+                    if self.process.stop.has_lost_terminal() {
                         return Exit::InStep;
                     }
                     self.reload("SIGHUP");
@@ -156,7 +128,7 @@ impl<'g> Watcher<'g> {
                 continue;
             }
             if due == Due::Everything {
-                self.board.run_begins();
+                self.shown.board.run_begins();
             }
             let (kind, begin) = (kind_of(due), Instant::now());
             let ended = self.alive(due).await;
@@ -169,7 +141,8 @@ impl<'g> Watcher<'g> {
     /// Does what is due and sends heartbeats meanwhile. Returns `None` if there was nothing to
     /// decide.
     async fn alive(&mut self, due: Due) -> Result<Option<Ended>, Failure> {
-        let (health, manager, every) = (self.health.clone(), self.manager, self.beat_every());
+        let (health, manager, every) =
+            (self.shown.health.clone(), self.shown.manager, self.beat_every());
         let mut round = Box::pin(self.round(due));
         loop {
             tokio::select! {
@@ -191,48 +164,51 @@ impl<'g> Watcher<'g> {
     ) -> Option<Exit> {
         let ended = match ended {
             Ok(Some(ended)) => ended,
-            Ok(None) => return self.stop.is_requested().then_some(Exit::InStep),
+            Ok(None) => return self.process.stop.is_requested().then_some(Exit::InStep),
             Err(Failure::Stopped) => return Some(Exit::InStep),
             Err(failure) => failed(&failure),
         };
         let result = ended.result();
         if let Ended::Failed(Failed { cause: Cause::Other, line, hint }) = &ended {
-            self.news = Some(News::failed(line.clone(), hint.clone()));
+            self.reports.news = Some(News::failed(line.clone(), hint.clone()));
         }
         metrics().run_ended(kind, result, begin.elapsed());
-        self.board.run_ended(kind, result, begin.elapsed());
-        for effect in self.standing.ended(kind, ended) {
-            self.show_effect(&effect);
-            self.carry_out(effect, kind);
-        }
-        if let Some(news) = self.news.take() {
+        self.shown.board.run_ended(kind, result, begin.elapsed());
+        self.happened(Happened::RunEnded(kind, ended));
+        if let Some(news) = self.reports.news.take() {
             self.report_news(&news);
         }
         let left = if result == RunResult::Incomplete { Exit::Incomplete } else { Exit::InStep };
-        self.stop.is_requested().then_some(left)
+        self.process.stop.is_requested().then_some(left)
     }
 
-    fn carry_out(&mut self, effect: Effect, kind: RunKind) {
+    /// Takes in what has happened, and does what follows.
+    pub(super) fn happened(&mut self, happened: Happened) {
+        for effect in self.course.after(happened) {
+            self.show_effect(&effect);
+            self.carry_out(effect);
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::FullRun(When::Soon) => self.schedule.everything_soon(),
-            Effect::FullRun(When::Regular) => self.schedule.everything_is_done(),
-            Effect::FullRun(When::After(pause)) => self.schedule.everything_after(pause),
-            Effect::FullRun(When::Within(pause)) => self.schedule.everything_within(pause),
-            Effect::ForgetReading => self.reading = None,
+            Effect::ForgetReading => self.known.reading = None,
+            Effect::ForgetEverything => self.known.forget_readings(),
+            Effect::ReadyFor(time) => self.shown.health.set_ready_for(time),
             Effect::Ready => {
-                self.manager.status(Reached::InStep.text());
-                self.health.set_ready(Ok(()));
+                self.shown.manager.status(Reached::InStep.text());
+                self.shown.health.set_ready(Ok(()));
             }
             Effect::Incomplete(reached) => {
-                self.manager.status(reached.text());
-                if !self.health.is_ready() {
-                    self.health.set_ready(Ok(()));
+                self.shown.manager.status(reached.text());
+                if !self.shown.health.is_ready() {
+                    self.shown.health.set_ready(Ok(()));
                 }
             }
-            Effect::StillNotReady(..) if self.health.is_ready() => {}
+            Effect::StillNotReady(..) if self.shown.health.is_ready() => {}
             Effect::NotReady(why, details) | Effect::StillNotReady(why, details) => {
-                self.manager.status(&details);
-                self.health.set_ready(Err(why));
+                self.shown.manager.status(&details);
+                self.shown.health.set_ready(Err(why));
             }
             Effect::LogLocked { line, pause } => info!("{line}; next try in {}", in_seconds(pause)),
             Effect::LogFailure { line, hint, pause } => {
@@ -248,22 +224,22 @@ impl<'g> Watcher<'g> {
                 "{} for an approval; {to_do}",
                 counted(count, "account waits", "accounts wait")
             ),
-            Effect::RunHook(call) => self.run_hook(call, kind),
+            Effect::RunHook(call) => self.run_hook(call),
         }
     }
 
     /// Runs the administrator's command in the background, because it may take long.
-    fn run_hook(&mut self, call: HookCall, kind: RunKind) {
+    fn run_hook(&mut self, call: HookCall) {
         if let (signals::Event::Failed, Some(line)) = (call.event, &call.error) {
             let failed = News::failed(line.clone(), call.hint.clone());
-            match &mut self.news {
+            match &mut self.reports.news {
                 Some(news) => news.add(failed),
-                None => self.news = Some(failed),
+                None => self.reports.news = Some(failed),
             }
         }
         let config = &self.writing.session.config;
         let Some(program) = config.watch.on_refused.clone() else { return };
-        let HookCall { event, refusals, waiting, plan, count, error, hint } = call;
+        let HookCall { kind, event, refusals, waiting, plan, count, error, hint } = call;
         let (digest, command) = plan.map(|(digest, command)| (digest.to_string(), command)).unzip();
         let input = signals::HookInput {
             event,
@@ -279,51 +255,50 @@ impl<'g> Watcher<'g> {
             error,
             hint,
         };
-        self.telling.spawn(async move {
+        self.reports.telling.spawn(async move {
             run_hook(Receiver::OnRefused, &program, &input.to_json()).await;
             None
         });
     }
 
-    /// Opens the state file again if it is no longer the one that was opened: what is written to
-    /// that one is lost. Returns whether it did.
+    /// Opens the state file again if it was removed or replaced. Returns whether it did.
     pub(super) fn reopen_state(&mut self) -> Result<bool, Failure> {
-        let state = self.writing.session.state.as_ref();
-        if state.is_none_or(State::is_in_place) {
-            return Ok(false);
+        match self.writing.session.reopen_state()? {
+            StateChange::None => return Ok(false),
+            StateChange::Another => warn_of_another_state_file(),
+            // That was said.
+            StateChange::Lost => {}
         }
-        self.writing.session.reopen_state()?;
-        warn!("the state file was removed or replaced: it was opened again");
-        self.schedule = Schedule::new(&self.writing.session.config.watch);
-        self.read_again();
+        self.happened(Happened::StateReplaced);
         Ok(true)
-    }
-
-    /// Forgets what was read, so that the next run is a full one.
-    fn read_again(&mut self) {
-        (self.reading, self.events) = (None, EventSource::default());
-        self.new_accounts = NewAccounts::default();
     }
 
     /// Re-reads configuration and secrets. If they are wrong, that is reported, and the old ones
     /// stay.
     fn reload(&mut self, why: &str) {
-        self.manager.reloading();
+        self.shown.manager.reloading();
         let before = self.writing.session.config.watch.listen;
-        match Writing::open_quietly(self.global, self.surroundings, self.stop.clone()) {
-            Ok(writing) => {
+        let Process { global, surroundings, stop, .. } = &self.process;
+        let opened = Writing::open_quietly(global, surroundings, stop.clone());
+        let opened = opened.and_then(|writing| {
+            let is_another = writing.session.doubt_replaced_state(&self.writing.session)?;
+            Ok((writing, is_another))
+        });
+        match opened {
+            Ok((writing, is_another_state)) => {
                 info!("{why}: configuration and secrets reloaded");
+                if is_another_state {
+                    warn_of_another_state_file();
+                }
                 let config = &writing.session.config;
                 if config.watch.listen != before {
                     warn!("watch.listen has changed: restart to use it");
                 }
-                self.schedule = Schedule::new(&config.watch);
-                self.health.set_ready_for(config.watch.interval * INTERVALS_READY);
                 self.secret_files = config.secret_files.clone();
-                self.standing.reload(config.watch.interval);
-                self.board.set_server_name(&config.server_name);
+                self.shown.board.set_server_name(&config.server_name);
+                let watch = config.watch.clone();
                 self.writing = writing;
-                self.read_again();
+                self.happened(Happened::Reloaded(watch));
             }
             Err(failure) => {
                 error!(
@@ -334,39 +309,21 @@ impl<'g> Watcher<'g> {
                 self.secret_files = self.secret_files.again();
             }
         }
-        self.manager.ready();
-    }
-
-    /// Returns which partial readings make sense now. All need a complete reading to compare with.
-    fn partial_readings(&self) -> Vec<Due> {
-        if self.reading.is_none() {
-            return Vec::new();
-        }
-        let mut partial = vec![Due::Accounts];
-        if self.events.may_come() {
-            partial.push(Due::Events);
-        }
-        if self.has_directory() {
-            partial.push(Due::Members);
-        }
-        partial
-    }
-
-    /// Returns whether federated users may have changed without an event.
-    pub(super) fn has_directory(&self) -> bool {
-        let Some(Reading { facts, .. }) = &self.reading else { return false };
-        let listed = || facts.members.iter().any(|member| member.federation_link.is_some());
-        facts.providers.as_ref().is_some_and(|providers| !providers.is_empty()) || listed()
+        self.shown.manager.ready();
     }
 
     fn beat(&self) {
-        self.health.beat();
-        self.manager.watchdog();
+        self.shown.health.beat();
+        self.shown.manager.watchdog();
     }
 
     fn beat_every(&self) -> Duration {
-        self.manager.watchdog_interval().unwrap_or(BEAT).min(BEAT)
+        self.shown.manager.watchdog_interval().unwrap_or(BEAT).min(BEAT)
     }
+}
+
+fn warn_of_another_state_file() {
+    warn!("the state file was removed or replaced: it was opened again");
 }
 
 fn kind_of(due: Due) -> RunKind {

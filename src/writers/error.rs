@@ -54,7 +54,9 @@ pub enum WriterError {
     )]
     UnsafeName { localpart: Localpart },
     /// The name belongs to an account that was not there at the second look.
-    #[error("{localpart} has an account meanwhile, and nothing shows that it is this user's")]
+    #[error(
+        "ambiguous: {localpart} has an account meanwhile, and nothing shows that it is this user's"
+    )]
     NameTaken { localpart: Localpart },
     /// mas-cli did not register the name.
     #[error("{localpart} was not registered: {message}")]
@@ -318,10 +320,11 @@ impl WriterError {
             | Self::SessionsLeft { .. }
             | Self::TooSlow { .. } => true,
             Self::Api(error) => error.may_be_carried_out(),
-            // mas-cli ends with 1 if it refuses, and with 2 if it is called wrongly (trap 20); a shell
-            // or docker ends with the others if it cannot start it. A signal, a panic or a lost
-            // connection (125 of docker and podman) may have come after the change.
-            Self::Failed { exit, .. } => !matches!(exit.code(), Some(1 | 2 | 126 | 127)),
+            // mas-cli ends with 1 if it refuses, and with 2 if it is called wrongly (trap 20); a shell,
+            // docker or podman ends with the others if it cannot start it. A signal or a panic may
+            // have come after the change. So may a connection that a remote podman loses, also with
+            // 125, but then a lock counts as by hand: the other mistake cannot be taken back.
+            Self::Failed { exit, .. } => !matches!(exit.code(), Some(1 | 2 | 125..=127)),
             Self::UserNotFound { .. }
             | Self::UnsafeName { .. }
             | Self::UserGone { .. }

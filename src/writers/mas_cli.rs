@@ -15,6 +15,7 @@ use crate::http::LoggedRequest;
 use crate::metrics::metrics;
 use crate::model::{Localpart, MasAdmin, ServerName, ServerText, printable};
 use crate::plan::{DisableMode, NewAccount, Pass};
+use crate::shell::without_value;
 use crate::subprocess;
 use crate::subprocess::{Ended, NotEnded};
 
@@ -174,7 +175,8 @@ impl MasCli {
 
     /// Returns the program and its arguments, as they are reported.
     fn command_line(&self, arguments: &[OsString]) -> String {
-        let words: Vec<_> = arguments.iter().map(|word| word.to_string_lossy()).collect();
+        let shown = |word: &OsString| without_value(&word.to_string_lossy()).into_owned();
+        let words: Vec<_> = arguments.iter().map(shown).collect();
         printable(&format!("{} {}", self.config.program, words.join(" "))).into_owned()
     }
 

@@ -84,8 +84,8 @@ impl NewUser<'_> {
             created.is_some_and(|at| begin.before(CLOCKS) <= at && at <= end.after(CLOCKS))
         };
         let is_ours = async || {
-            let is_unused = self.is_unused(id).await;
-            is_unused.map_err(|source| WriterError::Unread { source: Box::new(source) })
+            let is_ours = self.is_as_we_make_it(id).await;
+            is_ours.map_err(|source| WriterError::Unread { source: Box::new(source) })
         };
         if self.new.attempts.iter().any(is_in) && is_ours().await? {
             Ok(id.clone())
@@ -136,8 +136,7 @@ impl NewUser<'_> {
         let links = self.links_of(&id).await?;
         let is_ours = *user.attributes.username == *self.name.as_str()
             && begin.is_some_and(is_since)
-            && self.is_unused(&id).await?
-            && !self.has_strange_address(&id).await?;
+            && self.is_as_we_make_it(&id).await?;
         if links.contains(&self.new.user.id) || is_ours {
             Ok(id)
         } else {
@@ -145,12 +144,13 @@ impl NewUser<'_> {
         }
     }
 
-    /// Returns whether an account is as this program makes it: linked to no one and never logged in
-    /// to. A registration opens a session.
+    /// Returns whether an account is as this program makes it: linked to no one, never logged in to,
+    /// and without an e-mail address but the user's, the present one or that of an earlier attempt. A
+    /// registration opens a session.
     ///
-    /// Source: `GET /upstream-oauth-links`, `/compat-sessions`, `/oauth2-sessions` and
-    /// `/user-sessions` with `filter[user]`; ended sessions stay in the lists.
-    async fn is_unused(&self, id: &MasUserId) -> Result<bool, HttpError> {
+    /// Source: `GET /upstream-oauth-links`, `/compat-sessions`, `/oauth2-sessions`, `/user-sessions`
+    /// and `/user-emails` with `filter[user]`; ended sessions stay in the lists.
+    async fn is_as_we_make_it(&self, id: &MasUserId) -> Result<bool, HttpError> {
         let filter = [("filter[user]", &*id.text())];
         let is_theirs = |row: Resource<OwnedAttributes>| {
             (row.attributes.user_id.as_ref() == Some(id)).then_some(())
@@ -160,20 +160,16 @@ impl NewUser<'_> {
                 return Ok(false);
             }
         }
-        Ok(true)
+        let is_strange = |Resource { attributes: row, .. }: Resource<EmailAttributes>| {
+            (row.user_id == *id && !self.is_the_users(&row.email)).then_some(())
+        };
+        Ok(self.mas.shrinking_list(&["user-emails"], &filter, is_strange).await?.is_empty())
     }
 
-    /// Returns whether an account has an e-mail address that is not the user's. One that an earlier run
-    /// has made may have the user's old address.
-    ///
-    /// Source: `GET /user-emails` with `filter[user]`.
-    async fn has_strange_address(&self, id: &MasUserId) -> Result<bool, HttpError> {
-        let filter = [("filter[user]", &*id.text())];
-        let ours = self.new.user.email.as_ref().map_or("", ServerText::raw);
-        let is_strange = |Resource { attributes: row, .. }: Resource<EmailAttributes>| {
-            (row.user_id == *id && !row.email.eq_ignore_ascii_case(ours)).then_some(())
-        };
-        Ok(!self.mas.shrinking_list(&["user-emails"], &filter, is_strange).await?.is_empty())
+    fn is_the_users(&self, email: &str) -> bool {
+        let now = self.new.user.email.as_ref().map(ServerText::raw);
+        let before = self.new.emails.iter().map(|email| &**email);
+        now.into_iter().chain(before).any(|one| one.eq_ignore_ascii_case(email))
     }
 
     /// Adds the e-mail address. The account is complete without one that another user has.

@@ -1,5 +1,6 @@
 //! On a terminal `sync`, `apply` and `undo` ask before they change anything; elsewhere they do not.
 
+use std::fs::File;
 use std::io::Read as _;
 use std::time::Duration;
 
@@ -53,6 +54,24 @@ async fn every_name_is_shown_before_the_question_in_json_too() {
     assert!(!run.stdout.contains("\"actions\""), "{}", run.stdout);
     let piped = remembering(&world).run("sync --format json").exits(0);
     assert_eq!((piped.actions().len(), piped.stderr.contains("Disable")), (2, false));
+}
+
+#[tokio::test]
+async fn every_name_is_shown_where_the_question_is_asked_also_if_data_goes_to_a_file() {
+    let world = started(the_table()).await;
+    let path = world.directory().join("data");
+    let into_file = || remembering(&world).data_to(File::create(&path).expect("writable"));
+    let data = || std::fs::read_to_string(&path).expect("a file");
+    let run = into_file().on_terminal("--color never sync", "y\n").exits(0);
+    let (before, _) = run.stdout.split_once(QUESTION).expect("a question");
+    assert!(before.contains("+ bob") && before.contains("- dave"), "{before}");
+    assert!(data().contains("- dave") && data().contains("Done"), "{}", data());
+    let run = into_file().on_terminal("--color never undo 1", "n\n").exits(1);
+    let (before, _) = run.stdout.split_once("[y/N]").expect("a question");
+    assert!(before.contains("+ dave") && before.contains("have to be invited again"), "{before}");
+    // No one is asked.
+    let run = into_file().on_terminal("--color never undo 1 --yes", "").exits(0);
+    assert!(!run.stdout.contains("+ dave") && data().contains("+ dave"), "{}", run.stdout);
 }
 
 #[tokio::test]

@@ -73,7 +73,7 @@ async fn lock_left_by_lock_mode_is_not_half_a_deactivation() {
 
 #[tokio::test]
 async fn lock_by_hand_after_a_writer_that_never_ran_is_not_finished() {
-    for (exit, policy) in [(2, ""), (126, ""), (127, ""), (126, LOCKS), (127, LOCKS)] {
+    for (exit, policy) in [(2, ""), (125, ""), (126, ""), (127, ""), (125, LOCKS), (127, LOCKS)] {
         let world =
             started(group().member("alice").account("alice").user("dave").account("dave")).await;
         let broken = format!("case \"$*\" in *lock-user*) exit {exit};; esac");

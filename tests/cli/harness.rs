@@ -184,6 +184,8 @@ impl Run {
 pub(crate) struct Program {
     command: Command,
     secrets: Secrets,
+    /// Where data goes instead of the terminal.
+    data: Option<std::fs::File>,
 }
 
 /// The program with a complete configuration for this world: a user's password.
@@ -264,7 +266,7 @@ pub(crate) fn program_for(world: &RunningWorld, server_name: &str) -> Program {
 pub(crate) fn bare() -> Program {
     let mut command = Command::new(PROGRAM);
     command.env_clear().stdin(Stdio::null());
-    Program { command, secrets: Secrets::default() }
+    Program { command, secrets: Secrets::default(), data: None }
 }
 
 impl Program {
@@ -308,6 +310,12 @@ impl Program {
         let run = Run::of(output);
         self.secrets.assert_absent(arguments, &run);
         run
+    }
+
+    /// Prints data to this file, although it runs on a terminal.
+    pub(crate) fn data_to(mut self, file: std::fs::File) -> Self {
+        self.data = Some(file);
+        self
     }
 
     /// Runs it with these arguments on a terminal where `typed` is answered to every question.
@@ -511,14 +519,20 @@ impl Program {
         let (terminal, tty) = terminal(columns);
         let to = || Stdio::from(tty.try_clone().expect("a descriptor"));
         let mut command = Command::new("setsid");
-        command.env_clear().args(["--ctty", PROGRAM]).args(arguments.split_whitespace());
+        // No one is there to leave a pager.
+        command
+            .env_clear()
+            .env("MATRIX_KEYCLOAK_SYNC_PAGER", "")
+            .args(["--ctty", PROGRAM])
+            .args(arguments.split_whitespace());
         for (name, value) in self.command.get_envs() {
             command.env(name, value.unwrap_or_default());
         }
         if let Some(folder) = self.command.get_current_dir() {
             command.current_dir(folder);
         }
-        command.stdin(to()).stdout(to()).stderr(to()).env("TERM", "xterm");
+        let data = self.data.as_ref().map(|file| Stdio::from(file.try_clone().expect("a file")));
+        command.stdin(to()).stdout(data.unwrap_or_else(to)).stderr(to()).env("TERM", "xterm");
         (command.spawn().expect("setsid"), terminal)
     }
 

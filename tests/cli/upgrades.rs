@@ -143,7 +143,7 @@ async fn plan_of_0_1_is_applied() {
     let world = started(before()).await;
     let plan = save(&world, PLAN);
     let run = program(&world).file(&world, NO_LIMITS).run(&format!("apply {plan}")).exits(0);
-    run.prints(&["Done: 1 activated, 2 disabled, 1 skipped", "mallory: the account is gone"]);
+    run.prints(&["Done: 1 activated, 2 disabled, 1 left out", "mallory: the account is gone"]);
     assert_eq!(
         ["bob", "dave", "frank"].map(|name| world.state_of(name)),
         [account(false, false), account(true, true), account(true, true)]
@@ -159,7 +159,7 @@ async fn plan_of_0_1_over_a_limit_needs_its_digest() {
     refused.tells(&["--approve d7ba51ad"]);
     assert_eq!(everyone(&world), accounts);
     let approved = program(&world).run(&format!("apply {plan} --approve d7ba51ad")).exits(0);
-    approved.prints(&["Done: 1 activated, 2 disabled, 1 skipped"]);
+    approved.prints(&["Done: 1 activated, 2 disabled, 1 left out"]);
 }
 
 #[tokio::test]

@@ -5,7 +5,9 @@ use std::fs;
 
 use matrix_keycloak_sync::standins::RunningWorld;
 
-use crate::harness::{NO_LIMITS, Program, Run, group, program, started, the_table};
+use crate::harness::{
+    BY_MAS, NO_LIMITS, Program, Run, group, program, settings, started, the_table,
+};
 use crate::sections::state_file;
 
 const WIDTHS: [u16; 2] = [80, 120];
@@ -19,6 +21,9 @@ fn open(world: &RunningWorld) -> Program {
 /// Checks that all but commands fit, and compares it with the snapshot `wide_COLUMNS_NAME`.
 fn fits(world: &RunningWorld, run: &Run, columns: u16, name: &str) {
     let plain = anstream::adapter::strip_str(&run.stdout).to_string();
+    // A progress bar is overwritten by what follows.
+    let last = |line: &str| line.rsplit('\r').next().unwrap_or_default().to_owned() + "\n";
+    let plain: String = plain.lines().map(last).collect();
     let is_too_long = |line: &&str| line.chars().count() > usize::from(columns);
     let long: Vec<_> = plain.lines().filter(is_too_long).collect();
     let is_command = |line: &str| {
@@ -30,8 +35,20 @@ fn fits(world: &RunningWorld, run: &Run, columns: u16, name: &str) {
         "{name}"
     );
     assert!(run.stderr.is_empty(), "{name}: {}", run.stderr);
-    Run { stdout: plain, stderr: String::new(), ..*run }
+    Run { stdout: shortened(&plain), stderr: String::new(), ..*run }
         .matches(world, &format!("wide_{columns}_{name}"));
+}
+
+/// Leaves out the middle of a long text: its lines differ only in their numbers.
+fn shortened(text: &str) -> String {
+    const END: usize = 40;
+    let lines: Vec<_> = text.lines().collect();
+    if lines.len() <= 3 * END {
+        return text.to_owned();
+    }
+    let omitted = format!("[… {} lines …]", lines.len() - 2 * END);
+    let parts = [&lines[..END], &[omitted.as_str()], &lines[lines.len() - END..]];
+    parts.concat().join("\n") + "\n"
 }
 
 #[tokio::test]
@@ -86,6 +103,66 @@ async fn three_thousand_actions_are_cut_on_a_terminal_and_whole_in_a_pipe() {
     assert_eq!((run.code, run.stdout.as_str()), (0, ""));
     let paged = Run { stdout: fs::read_to_string(paged).expect("the pager wrote it"), ..run };
     assert_eq!(listed(&paged), 3000);
+}
+
+#[tokio::test]
+async fn refused_plan_of_three_thousand_actions_is_cut_and_names_the_command_that_shows_all() {
+    let world = started(group().members(3, "m").accounts(3, "m").leavers(3000, "x")).await;
+    let plan = world.directory().join("plan.json").display().to_string();
+    let open = || {
+        let limited = program(&world).file(&world, &state_file(&world));
+        limited.env("MATRIX_KEYCLOAK_SYNC_PAGER", "")
+    };
+    open().run(&format!("plan --out {plan}")).exits(0);
+    for columns in WIDTHS {
+        for (name, command) in [
+            ("refused_sync_of_3000", "sync".to_owned()),
+            ("refused_apply_of_3000", format!("apply {plan}")),
+            ("history_of_a_refused_run_of_3000", "history 1".to_owned()),
+            ("report_of_3000", "report".to_owned()),
+        ] {
+            let run = open().on_terminal_of(columns, &command, "n\n");
+            fits(&world, &run, columns, name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn undo_of_three_thousand_actions_shows_all_before_and_is_cut_if_it_is_refused() {
+    const LOCKS: &str = "[policy]\ndisable = \"lock\"\nlock_sessions = \"keep\"\n";
+    let world = started(group().members(3, "m").accounts(3, "m").leavers(3000, "x")).await;
+    let open = |limits: &str| {
+        let sections = format!("{}{}{LOCKS}{limits}", state_file(&world), settings(&world, BY_MAS));
+        let program = program(&world).file(&world, &sections).hiding(world.mas_client_secret());
+        program.env("MATRIX_KEYCLOAK_SYNC_PAGER", "")
+    };
+    let run = open("[limits]\nmax_disable = 3000\nmax_disable_percent = 100\n").run("sync");
+    run.exits(0);
+    for columns in WIDTHS {
+        for (name, command) in [
+            ("undo_of_3000", "undo 1 --dry-run"),
+            ("refused_undo_of_3000", "undo 1"),
+            ("history_of_3000", "history 1"),
+            ("report_of_3000_disabled", "report"),
+        ] {
+            let run = open("").on_terminal_of(columns, command, "n\n");
+            fits(&world, &run, columns, name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn warnings_and_errors_of_the_command_line_fit_the_terminal_too() {
+    let world = started(the_table()).await;
+    for columns in WIDTHS {
+        let open = || program(&world).file(&world, "state_file = \"off\"\n");
+        let run = open().on_terminal_of(columns, "plan", "");
+        assert!(run.stdout.contains("WARN"), "{}", run.stdout);
+        fits(&world, &run, columns, "plan_with_a_warning");
+        let run = open().on_terminal_of(columns, "--color never history --since yesterday", "");
+        assert!(!run.stdout.contains('\u{1b}'), "{:?}", run.stdout);
+        fits(&world, &run, columns, "wrong_command_line");
+    }
 }
 
 #[tokio::test]

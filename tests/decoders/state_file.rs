@@ -32,7 +32,7 @@ fn read_all(path: &Path) -> Result<(), StateError> {
 fn read_state(state: &State) -> Result<(), StateError> {
     let memory = state.memory(Timestamp::from_millis(1_795_000_000_000));
     let runs = state.runs(&RunFilter::default())?;
-    assert!(!history::runs(&runs, history::Asked::ForAll, Terminal::WHOLE).is_empty());
+    assert!(!history::runs(&runs, &[], history::Asked::ForAll, Terminal::WHOLE).is_empty());
     for row in &runs {
         if let Some((row, actions)) = state.run(row.run)? {
             assert!(!history::run(&row, &actions, &state.refused_because(row.run)?).is_empty());

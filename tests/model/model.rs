@@ -110,8 +110,11 @@ fn activation(world: &World, account: &Account, looks: bool) -> Option<Fate> {
         owners.iter().partition(|user| world.is_listed(**user));
     let state = if looks { account.now } else { account.listed };
     let is_unclear = by_name && (!rest.is_empty() || world.is_twin(account));
-    let is_denied =
-        looks && !ins.is_empty() && !ins.iter().any(|user| world.stays(*user)) && !state.erased;
+    let now = account.now;
+    let is_shut_again = (now.locked && !account.listed.locked)
+        || (now.deactivated && !account.listed.deactivated && !account.deactivated_in_mas);
+    let is_gone = !ins.is_empty() && !ins.iter().any(|user| world.stays(*user));
+    let is_denied = looks && (is_gone || is_shut_again) && !state.erased;
     let is_unclaimed = ins.is_empty() && (by_name || !world.has_namesake(account));
     if !account.is_shut(state) || is_unclaimed || is_denied {
         return first(&[(is_unclear && !ins.is_empty() && !looks, Why::Ambiguous)])
@@ -269,7 +272,7 @@ fn out(
             reason == Reason::NotInKeycloak && world.rules.unknown == UnknownAccounts::Keep,
             Why::UnknownAccount,
         ),
-        (has_grace && account.absence() < world.rules.grace, Why::InGrace),
+        (has_grace && world.absence(account) < world.rules.grace, Why::InGrace),
     ];
     let kept = first(if looks { &reasons } else { &reasons[..7] }); // The lists show the marks.
     kept.or(looks.then_some(match reason {

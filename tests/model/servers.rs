@@ -310,7 +310,8 @@ fn memory(world: &World) -> Memory {
             let at = Timestamp::from_millis(own.at);
             let Own { mode, progress, .. } = own;
             let second_stage = SecondStage::NotBegun;
-            let own = OwnDisable { mode, progress, at, until: at, second_stage };
+            let was_deactivated = false;
+            let own = OwnDisable { mode, progress, at, until: at, second_stage, was_deactivated };
             memory.own.insert(user_id(account), own);
         }
     }

@@ -251,11 +251,6 @@ impl Account {
         self.disabled_at.or(self.own.map(|own| own.at))
     }
 
-    /// Returns for how long the owner has been out of the group; times in the future count as now.
-    pub(crate) fn absence(&self) -> u64 {
-        self.absent_since.map_or(0, |since| (NOW - since).max(0).cast_unsigned())
-    }
-
     /// Returns whether an account in this state is locked and no more.
     pub(crate) fn is_only_locked(&self, state: AccountState) -> bool {
         state.locked && !state.deactivated && !self.deactivated_in_mas
@@ -492,6 +487,18 @@ impl World {
         (is_disabled || !account.is_shut(account.listed)).then_some(is_disabled)
     }
 
+    /// Returns the time by the clock that is furthest behind. Servers show whole seconds.
+    fn earliest_clock(&self) -> i64 {
+        self.server_clock.map_or(NOW, |clock| (clock + 999).min(NOW))
+    }
+
+    /// Returns for how long an account's owner has been out of the group; times in the future count as
+    /// now.
+    pub(crate) fn absence(&self, account: &Account) -> u64 {
+        let now = self.earliest_clock();
+        account.absent_since.map_or(0, |since| (now - since).max(0).cast_unsigned())
+    }
+
     /// Returns whether an account in this state is locked by this program, was so for long enough
     /// since a time, and is nothing more.
     pub(crate) fn is_due(&self, account: &Account, state: AccountState, since: i64) -> bool {
@@ -499,8 +506,7 @@ impl World {
         let is_ours = account
             .own
             .is_some_and(|own| own.mode == DisableMode::Lock || own.progress != Progress::Done);
-        // Servers show whole seconds.
-        let clock = self.server_clock.map_or(NOW, |clock| (clock + 999).min(NOW));
+        let clock = self.earliest_clock();
         self.rules.disable == DisableMode::Lock
             && is_ours
             && account.is_only_locked(state)

@@ -54,7 +54,7 @@ pub(super) async fn serve(global: &Global) -> Result<Exit, Failure> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(local("listen on loopback"))?;
     let address = listener.local_addr().map_err(local("listen on loopback"))?;
-    let commands = commands(&global.program, &path);
+    let commands = commands(&global.from_anywhere().program, &path);
     print(&introduction(&format!("http://{address}"), &path, &commands))?;
     let app = Router::new()
         .route("/", get(page))
@@ -90,7 +90,7 @@ fn introduction(url: &str, config: &Path, commands: &str) -> String {
          curl -X POST {url}/lock/lena\n  curl -d name=mallory {url}/add\n  curl -X POST {url}/register/mallory\n  \
          curl -X POST {url}/directory/down\n\n\
          A locked account is deactivated after {STAGE}. The configuration is in\n  {}\n\
-         Take away one # in its [policy], as it says there, and see the difference.\n",
+         Take away one # in its [policy] and the lines it replaces: see the difference.\n",
         indent(commands, "  "),
         config.display()
     )

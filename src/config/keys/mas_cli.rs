@@ -10,7 +10,9 @@ keys![
         Command,
         Is("[\"mas-cli\"]"),
         "The command that runs mas-cli, for example `[\"docker\", \"exec\", \"-i\", \"mas\", \
-         \"mas-cli\"]`. It is run without a shell, and cannot ask for a password."
+         \"mas-cli\"]`. It is run without a shell, and cannot ask for a password. Errors and the log \
+         show its arguments, without the values of variables (`NAME=…`): a password belongs into a \
+         file that the command reads."
     ),
     CONFIG = key(
         "writer.mas_cli.config",

@@ -158,7 +158,8 @@ fn words(one: &Explained<'_>) -> String {
             )
         }
         Verdict::ActivationNotConfirmed => {
-            "in the member list, but Keycloak does not confirm it: nothing to do".to_owned()
+            "the second look does not confirm the activation: Keycloak contradicts its member list, or someone has just \
+             locked or deactivated the account".to_owned()
         }
         Verdict::DisableSkipped(reason, error) | Verdict::ActivateSkipped(reason, error) => {
             format!(

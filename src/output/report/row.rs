@@ -189,7 +189,7 @@ fn note(remarks: &[Remark], users: &[RowUser]) -> Option<String> {
 fn remark(remark: &Remark) -> String {
     match remark {
         Remark::LockedByHand => "locked by hand".to_owned(),
-        Remark::NotConfirmed => "in the member list, but Keycloak does not confirm it".to_owned(),
+        Remark::NotConfirmed => "the second look does not confirm the activation".to_owned(),
         Remark::Waits => {
             "would be deactivated, but limits.max_disable or limits.max_look has no room".to_owned()
         }
@@ -203,7 +203,7 @@ fn remark(remark: &Remark) -> String {
                 .to_owned()
         }
         Remark::GraceUntil(until) => format!("in its grace period until {until}"),
-        Remark::LockedSince(since) => format!("locked by this program since {since}"),
+        Remark::LockedSince(since) => format!("its time to be deactivated counts from {since}"),
         Remark::MayBelongTo(signs) => {
             let signs = signs.iter();
             let signs = signs.map(|seen| format!("{} of {}", seen.sign.text(), seen.user.username));

@@ -34,6 +34,7 @@ pub struct TextReport<W: Write> {
     out: W,
     terminal: Option<usize>,
     name: usize,
+    verdict: usize,
     /// The last lines.
     foot: Vec<String>,
 }
@@ -43,7 +44,7 @@ impl<W: Write> TextReport<W> {
     pub fn new(out: W, widths: Widths) -> Self {
         let room = widths.terminal.map_or(WIDEST_NAME, |width| width.saturating_sub(56).max(8));
         let name = widths.longest_name.clamp("account".len(), WIDEST_NAME.min(room));
-        Self { out, terminal: widths.terminal, name, foot: Vec::new() }
+        Self { out, terminal: widths.terminal, name, verdict: VERDICT, foot: Vec::new() }
     }
 
     fn wrapped(&mut self, style: Style, text: &str) -> io::Result<()> {
@@ -66,6 +67,8 @@ impl<W: Write> ReportWriter for TextReport<W> {
             writeln!(self.out, "{line}")?;
         }
         self.foot = lines(&counts, self.terminal);
+        let verdicts = head.counts.keys().map(|standing| display_width(verdict(*standing)));
+        self.verdict = verdicts.chain(["verdict".len()]).max().unwrap_or(VERDICT);
         for refusal in &head.refused {
             let refusal = format!("A sync of this plan would be refused: {refusal}");
             self.foot.extend(lines(&refusal, self.terminal));
@@ -75,18 +78,18 @@ impl<W: Write> ReportWriter for TextReport<W> {
             "\n{HEADING}{}  {}  {}  user{HEADING:#}",
             padded("account", self.name),
             padded("state", STATE),
-            padded("verdict", VERDICT)
+            padded("verdict", self.verdict)
         )
     }
 
     fn row(&mut self, row: &ReportRow<'_>) -> io::Result<()> {
         let user = user(row);
-        let begin = self.name + STATE + VERDICT + 6;
+        let begin = self.name + STATE + self.verdict + 6;
         let fits = self.terminal.is_none_or(|width| begin + display_width(&user) <= width);
         let (style, verdict) = (style(row.verdict), verdict(row.verdict));
         let state = padded(row.state.word(), STATE);
         let rest = if fits {
-            format!("{state}  {style}{}{style:#}  {user}", padded(verdict, VERDICT))
+            format!("{state}  {style}{}{style:#}  {user}", padded(verdict, self.verdict))
         } else {
             format!("{state}  {style}{verdict}{style:#}")
         };

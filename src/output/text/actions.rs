@@ -1,5 +1,6 @@
 //! Lists what a plan changes: each kind of action, by reason, with the users in Keycloak.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use indicatif::HumanCount;
@@ -8,16 +9,16 @@ use strum::VariantArray as _;
 use super::{ACTIVATE, CHANGE, DISABLE, FAINT, HEADING, Page, SHOWN};
 use crate::model::Word as _;
 use crate::phrases::counted;
-use crate::plan::{Action, ActionKind, Approval, DisableMode, Plan, Skip};
+use crate::plan::{Action, ActionKind, Approval, DisableMode, Plan, RunCommand, Skip};
 
 /// Lists every kind of action, in the order in which they are carried out.
-pub(super) fn every_kind(page: &mut Page, plan: &Plan) {
+pub(super) fn every_kind(page: &mut Page, plan: &Plan, command: RunCommand) {
     for kind in ActionKind::IN_ORDER {
-        of_kind(page, plan, kind);
+        of_kind(page, plan, kind, command);
     }
 }
 
-fn of_kind(page: &mut Page, plan: &Plan, kind: ActionKind) {
+fn of_kind(page: &mut Page, plan: &Plan, kind: ActionKind, command: RunCommand) {
     let is_listed = |action: &&Action| action.approval.is_none() && action.left_out().is_none();
     let of_kind: Vec<&Action> = plan.of_kind(kind).filter(is_listed).collect();
     if of_kind.is_empty() {
@@ -33,7 +34,7 @@ fn of_kind(page: &mut Page, plan: &Plan, kind: ActionKind) {
         let group: Vec<_> =
             of_kind.iter().copied().filter(|action| action.reason == reason).collect();
         page.line(format_args!("  {} ({}):", reason.text(), HumanCount(group.len() as u64)));
-        names(page, &group);
+        names(page, &group, command);
     }
 }
 
@@ -89,7 +90,7 @@ fn heading(plan: &Plan, kind: ActionKind, count: &str) -> String {
 }
 
 /// Lists accounts with their users, and why one is skipped.
-fn names(page: &mut Page, group: &[&Action]) {
+fn names(page: &mut Page, group: &[&Action], command: RunCommand) {
     let shown = page.terminal().shown(group.len(), SHOWN);
     for action in &group[..shown] {
         let skipped = action.skipped.as_ref().filter(|skip| **skip != Skip::NeedsApproval);
@@ -107,7 +108,26 @@ fn names(page: &mut Page, group: &[&Action]) {
     }
     if group.len() > shown {
         let more = HumanCount((group.len() - shown) as u64);
-        page.line(format_args!("    {FAINT}and {more} more (plan --full){FAINT:#}"));
+        let all = where_all_are(command);
+        page.line(format_args!("    {FAINT}and {more} more ({all}){FAINT:#}"));
+    }
+}
+
+/// Returns whether a terminal shows only the first names of some list.
+pub(super) fn has_long_lists(plan: &Plan) -> bool {
+    let mut counts = BTreeMap::new();
+    for action in &plan.actions {
+        *counts.entry((action.kind, action.reason, action.approval)).or_insert(0) += 1;
+    }
+    counts.values().any(|count| *count > SHOWN)
+}
+
+/// Returns what shows every name of a plan that is carried out by a command.
+fn where_all_are(command: RunCommand) -> &'static str {
+    match command {
+        RunCommand::Sync | RunCommand::Watch => "plan --full",
+        RunCommand::Apply => "in the file",
+        RunCommand::Undo => "undo --dry-run",
     }
 }
 
@@ -130,7 +150,7 @@ fn user(action: &Action) -> Option<String> {
 }
 
 /// Lists the accounts that an administrator has to decide about.
-pub(super) fn to_approve(page: &mut Page, plan: &Plan) {
+pub(super) fn to_approve(page: &mut Page, plan: &Plan, command: RunCommand) {
     let waits = |action: &&Action| action.approval.is_some() && action.left_out().is_none();
     let waiting: Vec<&Action> = plan.actions.iter().filter(waits).collect();
     if waiting.is_empty() {
@@ -147,7 +167,7 @@ pub(super) fn to_approve(page: &mut Page, plan: &Plan) {
             continue;
         }
         page.line(format_args!("  {} ({}):", approval.text(), HumanCount(group.len() as u64)));
-        names(page, &group);
+        names(page, &group, command);
     }
     page.line("  To keep them, add them to policy.protect.");
     page.line(

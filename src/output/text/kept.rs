@@ -44,10 +44,13 @@ pub(super) fn kept(page: &mut Page, plan: &Plan) {
 /// Lists the accounts that may be a member's, and what points to the member.
 fn may_be_members(page: &mut Page, plan: &Plan) {
     let kept = plan.kept.iter().filter(|kept| kept.reason == KeptReason::MayBeMember);
-    for (kept, seen) in kept.filter_map(|kept| Some((kept, kept.signs.first()?))).take(SHOWN) {
+    let kept: Vec<_> = kept.filter_map(|kept| Some((kept, kept.signs.first()?))).collect();
+    let shown = page.terminal().shown(kept.len(), SHOWN);
+    for (kept, seen) in &kept[..shown] {
         let (sign, username) = (seen.sign.text(), &seen.user.username);
         page.line(format_args!("    {}: {sign} of {username}", kept.localpart));
     }
+    more(page, kept.len() - shown);
 }
 
 /// Lists the members without an account that get none now.

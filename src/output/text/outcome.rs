@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use indicatif::HumanCount;
 
+use super::actions::has_long_lists;
 use super::{FAINT, HEADING, Page, SHOWN, reasons};
 use crate::model::{Localpart, Word as _};
 use crate::output::Terminal;
@@ -16,6 +17,7 @@ pub fn outcome(plan: &Plan, outcomes: &[Outcome], terminal: Terminal) -> String 
     let mut page = Page::new(terminal);
     let counts = Counts::compute(plan, outcomes);
     not_done(&mut page, plan, outcomes);
+    let left_out = plan.actions.iter().filter(|action| action.left_out().is_some()).count();
     let mut parts =
         vec![format!("{} activated", counts.activated), format!("{} disabled", counts.disabled)];
     let rest = [
@@ -24,7 +26,8 @@ pub fn outcome(plan: &Plan, outcomes: &[Outcome], terminal: Terminal) -> String 
         (counts.admins, "changes of administrators"),
         (counts.scheduled, "not confirmed in time"),
         (counts.failed, "failed"),
-        (counts.skipped, "skipped"),
+        (counts.skipped.saturating_sub(left_out), "skipped"),
+        (left_out, "left out"),
     ];
     parts.extend(
         rest.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")),
@@ -53,7 +56,8 @@ fn not_done(page: &mut Page, plan: &Plan, outcomes: &[Outcome]) {
     // Each with the whole text of the first, which names its account.
     let mut together: BTreeMap<_, (&str, Vec<&Localpart>)> = BTreeMap::new();
     for (action, outcome) in plan.actions.iter().zip(outcomes) {
-        if let Some(why) = outcome.error() {
+        // What is left out was listed before.
+        if let Some(why) = outcome.error().filter(|_| action.left_out().is_none()) {
             let key = (outcome.kind().word(), action.kind, without_account(why, action));
             together.entry(key).or_insert((why, Vec::new())).1.push(action.localpart());
         }
@@ -189,14 +193,23 @@ pub struct Stale {
     pub gone: Vec<(ActionKind, Localpart)>,
 }
 
-/// Returns why nothing was changed, and the exact command to go on. `stale` is the difference to
+/// The commands to paste after a refusal.
+#[derive(Debug)]
+pub struct CommandsAfterRefusal {
+    /// Approves the plan, or shows it again.
+    pub go_on: String,
+    /// Shows every name, if the lists were cut.
+    pub show_all: Option<String>,
+}
+
+/// Returns why nothing was changed, and the exact commands to go on. `stale` is the difference to
 /// the approved plan, if that is known.
 #[must_use]
 pub fn refused(
     refusals: &[Refusal],
     plan: &Plan,
     stale: Option<&Stale>,
-    command: &str,
+    commands: &CommandsAfterRefusal,
     terminal: Terminal,
 ) -> String {
     let mut page = Page::new(terminal);
@@ -214,8 +227,12 @@ pub fn refused(
         if let Some(members) = also_disables(plan) {
             page.line(format_args!("The approval {members}."));
         }
+        if let Some(all) = commands.show_all.as_ref().filter(|_| has_long_lists(plan)) {
+            page.line("To see every name, run");
+            page.verbatim(format_args!("  {all}"));
+        }
         page.line("Check the plan. If it is right, apply exactly this plan with");
-        page.verbatim(format_args!("  {command}"));
+        page.verbatim(format_args!("  {}", commands.go_on));
     }
     page.into_text()
 }

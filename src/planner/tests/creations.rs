@@ -1,5 +1,7 @@
 //! Accounts before the first login: who gets one, and never a name of another user.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::model::{Existence, Owner, Tie};
 
@@ -18,7 +20,7 @@ impl Scene {
     /// An earlier run has begun to create the account.
     fn begun(mut self, name: &str, id: &str) -> Self {
         let user_id = Localpart::from(name).on(&self.facts.server_name);
-        let begun = BegunCreation { user: id.into(), attempts: vec![] };
+        let begun = BegunCreation { user: id.into(), attempts: vec![], emails: BTreeSet::new() };
         self.facts.memory.creations.insert(user_id, begun);
         self.account_with(name, ACTIVE, |account| account.mas = InMas::Known("01ABC".into()))
     }
@@ -149,7 +151,7 @@ fn half_made_account_that_only_mas_knows_is_finished_for_the_same_user_only() {
     let begun_for = |id: &str| {
         let mut scene = zoe();
         let user_id = Localpart::from("zoe").on(&scene.facts.server_name);
-        let begun = BegunCreation { user: id.into(), attempts: vec![] };
+        let begun = BegunCreation { user: id.into(), attempts: vec![], emails: BTreeSet::new() };
         scene.facts.memory.creations.insert(user_id, begun);
         plan_with(&scene, &Existence::WithoutLink("01ABC".into()))
     };

@@ -30,6 +30,7 @@ impl Scene {
             at: Timestamp::default(),
             until: Timestamp::default(),
             second_stage: SecondStage::default(),
+            was_deactivated: false,
         };
         self.facts.memory.own.insert(user_id, own);
         self
@@ -39,7 +40,7 @@ impl Scene {
         self.policy(|policy| policy.grace = Duration::from_millis(millis))
     }
 
-    fn reactivate(self, reactivate: Reactivate) -> Self {
+    pub(super) fn reactivate(self, reactivate: Reactivate) -> Self {
         self.policy(|policy| policy.reactivate = reactivate)
     }
 }
@@ -338,47 +339,18 @@ fn disable_that_was_not_confirmed_counts_as_shown_once_the_account_has_that_stat
         (LOCKED, Lock, Requested, SecondStage::NotBegun, true),
         (ACTIVE, Lock, Requested, SecondStage::NotBegun, false),
         (DISABLED, Lock, Requested, SecondStage::NotBegun, false),
-        (LOCKED, Lock, Begun, SecondStage::NotBegun, false),
         (LOCKED, Lock, Done, SecondStage::NotBegun, false),
         (LOCKED, Lock, Done, SecondStage::Begun, false),
         (DISABLED, Lock, Done, SecondStage::Begun, true),
         (LOCKED, Deactivate, Requested, SecondStage::NotBegun, false),
         (DISABLED, Deactivate, Requested, SecondStage::NotBegun, true),
-        (DISABLED, Deactivate, Begun, SecondStage::NotBegun, false),
+        (DISABLED, Deactivate, Begun, SecondStage::NotBegun, true),
+        (LOCKED, Deactivate, Begun, SecondStage::NotBegun, false),
+        (LOCKED, Lock, Begun, SecondStage::NotBegun, false),
         (DISABLED, Deactivate, Done, SecondStage::NotBegun, false),
     ];
     for (state, mode, progress, stage, expected) in table {
         let case = format!("{state:?} {mode:?} {progress:?} {stage:?}");
         assert_eq!(shown(state, mode, progress, stage), expected, "{case}");
     }
-}
-
-#[test]
-fn lock_by_hand_after_a_lock_of_ours_that_was_not_confirmed_is_not_ours() {
-    let minutes = |minutes: i64| Timestamp::from_millis(minutes * 60_000);
-    let kept = |disabled_at, second_stage| {
-        let dave = scene().member("dave").account("dave", LOCKED).reactivate(Reactivate::Own);
-        let mut dave = dave.own("dave", DisableMode::Lock, Progress::Requested);
-        dave.policy.disable = DisableMode::Lock;
-        dave.facts.memory.own.values_mut().for_each(|own| own.second_stage = second_stage);
-        let dave = dave.detail("dave", |detail| detail.last_disabled_at = Some(disabled_at));
-        dave.plan().kept.first().map(|kept| kept.reason)
-    };
-    assert_eq!(kept(minutes(2), SecondStage::NotBegun), Some(KeptReason::NotOurs));
-    assert_eq!(kept(minutes(1), SecondStage::NotBegun), None, "clocks may differ");
-    assert_eq!(kept(minutes(2), SecondStage::Begun), None, "the deactivation may come later");
-}
-
-#[test]
-fn what_was_disabled_after_our_disable_had_ended_is_not_ours() {
-    let minutes = |minutes: i64| Timestamp::from_millis(minutes * 60_000);
-    let kept = |disabled_at, progress| {
-        let dave = scene().member("dave").account("dave", DISABLED).reactivate(Reactivate::Own);
-        let dave = dave.own("dave", DisableMode::Deactivate, progress);
-        let dave = dave.detail("dave", |detail| detail.last_disabled_at = Some(disabled_at));
-        dave.plan().kept.first().map(|kept| kept.reason)
-    };
-    assert_eq!(kept(minutes(2), Progress::Done), Some(KeptReason::NotOurs));
-    assert_eq!(kept(minutes(1), Progress::Done), None, "clocks may differ");
-    assert_eq!(kept(minutes(2), Progress::Requested), None, "MAS may have done it later");
 }

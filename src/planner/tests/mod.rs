@@ -1,6 +1,7 @@
 //! The rule as examples and as laws. One-line builders make the facts; whole plans are compared.
 
 mod admins;
+mod by_hand;
 mod creations;
 mod directories;
 mod evidence;

@@ -21,7 +21,8 @@ impl Scene {
         let user_id = Localpart::from(name).on(&self.facts.server_name);
         let (mode, progress) = (DisableMode::Lock, Progress::Done);
         let second_stage = SecondStage::NotBegun;
-        let own = OwnDisable { mode, progress, at: since, until: since, second_stage };
+        let (until, was_deactivated) = (since, false);
+        let own = OwnDisable { mode, progress, at: since, until, second_stage, was_deactivated };
         self.facts.memory.own.insert(user_id.clone(), own);
         self.facts.memory.locked_since.insert(user_id, since);
         self.account(name, LOCKED)

@@ -4,7 +4,7 @@ use crate::mas_api::{Resource, UserAttributes};
 use crate::model::{MasUserId, Timestamp};
 use crate::readers::Detail;
 
-/// Since when users have been locked or deactivated, the earlier of both.
+/// Since when users have been deactivated, or else locked.
 #[derive(Debug, Default)]
 pub struct DisabledTimes(Vec<(MasUserId, Timestamp)>);
 
@@ -12,7 +12,7 @@ impl DisabledTimes {
     /// Notes the time of a user, if a report needs it.
     pub(super) fn note(&mut self, user: &Resource<UserAttributes>, detail: Detail) {
         if detail == Detail::Report
-            && let Some(at) = user.attributes.disabled_at()
+            && let Some(at) = user.attributes.in_this_state_since()
         {
             self.0.push((user.user_id(), at));
         }

@@ -28,6 +28,8 @@ pub enum WatchState {
     InStep,
     /// The last full run left something undone.
     Incomplete,
+    /// It left accounts undone because a directory behind Keycloak is unverified.
+    Unverified,
     /// Actions wait for an approval, and everything else is in step.
     NeedsApproval,
     Refused,
@@ -45,7 +47,7 @@ impl WatchState {
         match self {
             Self::FirstRun => "First run not finished",
             Self::InStep => "In step",
-            Self::Incomplete => "Incomplete",
+            Self::Incomplete | Self::Unverified => "Incomplete",
             Self::NeedsApproval => "Waiting for an approval",
             Self::Refused => "Refused",
             Self::Failed => "Failed",
@@ -61,7 +63,11 @@ impl WatchState {
             Self::FirstRun => "Nothing was compared yet.",
             Self::InStep => "Nothing is left to do.",
             Self::Incomplete => {
-                "The last full run left something undone. The next one tries again."
+                "The last full run left something undone: the warnings in its log say what. The next one tries again."
+            }
+            Self::Unverified => {
+                "Accounts wait, because a directory behind Keycloak (LDAP, Active Directory) is unverified. Check User \
+                 federation in Keycloak, and that the directory answers."
             }
             Self::NeedsApproval => {
                 "Some accounts wait for an approval. Everything else is in step."

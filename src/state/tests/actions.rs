@@ -258,39 +258,6 @@ fn account_seen_active_ends_what_was_done_before_by_any_clock() {
 }
 
 #[test]
-fn disable_that_a_later_reading_shows_is_done_since_then() {
-    let fixture = fixture();
-    let state = fixture.open();
-    let dave = user("dave");
-    let scheduled = Outcome::Scheduled("not shown yet".to_owned());
-    let now = Timestamp::now();
-    record(&state, &Presence::default(), now);
-    let run = acted(&state, ActionKind::Disable, "dave", Some(&scheduled));
-    let own = || memory(&state).own.into_values().next().map(|own| (own.progress, own.until));
-    assert_eq!(own().map(|(progress, _)| progress), Some(Progress::Requested));
-    let shown = Presence { shown: vec![&dave], ..Presence::default() };
-    let later = now.after(Duration::from_secs(9));
-    record(&state, &shown, later);
-    assert_eq!(own(), Some((Progress::Done, later)));
-    record(&state, &shown, later.after(Duration::from_secs(9)));
-    assert_eq!(own(), Some((Progress::Done, later)), "the first time counts");
-    assert_eq!(outcomes(&state, run), ["scheduled"], "the history stays");
-}
-
-#[test]
-fn second_stage_that_a_later_reading_shows_is_done_since_then() {
-    let fixture = fixture();
-    let state = fixture.open();
-    let dave = user("dave");
-    acted(&state, ActionKind::Disable, "dave", Some(&Outcome::Done));
-    acted(&state, ActionKind::Deactivate, "dave", None);
-    record(&state, &Presence { shown: vec![&dave], ..Presence::default() }, hours(9));
-    let own = memory(&state).own.into_values().next().expect("ours");
-    assert_eq!((own.mode, own.progress), (DisableMode::Deactivate, Progress::Done));
-    assert_eq!((own.until, own.second_stage), (hours(9), SecondStage::NotBegun));
-}
-
-#[test]
 fn an_unfinished_action_is_not_ours_after_a_long_pause() {
     let fixture = fixture();
     let state = fixture.open();

@@ -8,6 +8,7 @@ mod fixture;
 mod memory;
 mod notices;
 mod owners;
+mod shown;
 mod words;
 
 use std::os::unix::fs::PermissionsExt as _;

@@ -17,11 +17,11 @@ fn digest(version: u32) -> Digest {
     )
 }
 
-fn done(reached: Reached) -> Ended {
+pub(in crate::watch) fn done(reached: Reached) -> Ended {
     Ended::CarriedOut(CarriedOut { reached, waiting: None, grace_ends: None })
 }
 
-fn refused(version: u32) -> Ended {
+pub(in crate::watch) fn refused(version: u32) -> Ended {
     let refusals = vec![Refusal::MaxDisable { planned: 26, before: 0, max: 25 }];
     Ended::Refused { digest: digest(version), refusals, to_do: to_do(None) }
 }
@@ -48,18 +48,27 @@ fn grace(until: Timestamp) -> Ended {
     })
 }
 
-fn failed(cause: Cause) -> Ended {
+pub(in crate::watch) fn failed(cause: Cause) -> Ended {
     Ended::Failed(Failed { cause, line: "it broke".to_owned(), hint: None })
 }
 
 /// The effects in one line. Pauses are random, so their length is not shown.
-fn shown(effects: &[Effect]) -> String {
-    let show = |effect: &Effect| match effect {
-        Effect::FullRun(When::Soon) => "full run soon".to_owned(),
-        Effect::FullRun(When::Regular) => "full run after the interval".to_owned(),
-        Effect::FullRun(When::After(_)) => "full run after a pause".to_owned(),
-        Effect::FullRun(When::Within(_)) => "full run within".to_owned(),
+fn shown(steps: &[Step]) -> String {
+    let show = |step: &Step| match step {
+        Step::FullRun(When::Soon) => "full run soon".to_owned(),
+        Step::FullRun(When::Regular) => "full run after the interval".to_owned(),
+        Step::FullRun(When::After(_)) => "full run after a pause".to_owned(),
+        Step::FullRun(When::Within(_)) => "full run within".to_owned(),
+        Step::Effect(effect) => shown_effect(effect),
+    };
+    steps.iter().map(show).collect::<Vec<_>>().join(", ")
+}
+
+pub(in crate::watch) fn shown_effect(effect: &Effect) -> String {
+    match effect {
         Effect::ForgetReading => "forget".to_owned(),
+        Effect::ForgetEverything => "forget everything".to_owned(),
+        Effect::ReadyFor(_) => "ready for".to_owned(),
         Effect::Ready => "ready".to_owned(),
         Effect::Incomplete(_) => "incomplete".to_owned(),
         Effect::NotReady(why, _) => format!("not ready ({})", why.text()),
@@ -75,8 +84,7 @@ fn shown(effects: &[Effect]) -> String {
         Effect::RunHook(HookCall { event, count: Some(count), .. }) => {
             format!("hook {event:?} ×{count}")
         }
-    };
-    effects.iter().map(show).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Runs that end one after the other, each this long after the one before, and what follows from
@@ -139,9 +147,11 @@ async fn failure_names_the_directory_if_that_is_why_full_runs_leave_something_un
     let mut standing = Standing::new(INTERVAL);
     standing.ended(FULL, done(Reached::InStep));
     tokio::time::advance(INTERVAL * 4).await;
-    let effects = standing.ended(FULL, done(Reached::Unverified));
-    let logged = effects.iter().find_map(|effect| match effect {
-        Effect::LogFailure { line, hint, .. } => Some((line.as_str(), hint.as_deref())),
+    let steps = standing.ended(FULL, done(Reached::Unverified));
+    let logged = steps.iter().find_map(|step| match step {
+        Step::Effect(Effect::LogFailure { line, hint, .. }) => {
+            Some((line.as_str(), hint.as_deref()))
+        }
         _ => None,
     });
     let line = "no full run has succeeded for three intervals: a directory behind Keycloak (LDAP, Active Directory) is unverified";
@@ -261,7 +271,7 @@ async fn full_run_comes_when_a_grace_period_ends() {
 async fn pauses_grow_up_to_the_interval_and_start_again_after_success() {
     let mut standing = Standing::new(INTERVAL);
     let mut pause = |ended| match standing.ended(FULL, ended).into_iter().nth(1) {
-        Some(Effect::FullRun(When::After(pause))) => pause,
+        Some(Step::FullRun(When::After(pause))) => pause,
         other => unreachable!("{other:?}"),
     };
     let pauses: Vec<_> = (0..12).map(|_| pause(failed(Cause::Other))).collect();
@@ -274,9 +284,9 @@ async fn pauses_grow_up_to_the_interval_and_start_again_after_success() {
 #[tokio::test(start_paused = true)]
 async fn hook_gets_the_plan_that_waits_and_the_error_with_its_hint() {
     let call = |ended| {
-        let effects = Standing::new(INTERVAL).ended(FULL, ended).into_iter();
-        let mut calls = effects.filter_map(|effect| match effect {
-            Effect::RunHook(call) => Some(call),
+        let steps = Standing::new(INTERVAL).ended(FULL, ended).into_iter();
+        let mut calls = steps.filter_map(|step| match step {
+            Step::Effect(Effect::RunHook(call)) => Some(call),
             _ => None,
         });
         calls.next().expect("the hook runs")
