@@ -49,7 +49,7 @@ impl UserAttributes {
     /// Returns when the user was registered. An unreadable time counts as none.
     #[must_use]
     pub fn created_at(&self) -> Option<Timestamp> {
-        Timestamp::try_from(self.created_at.as_deref()?.to_owned()).ok()
+        readable(self.created_at.as_deref())
     }
 
     /// Returns when the user was locked or deactivated, the earlier of both. An unreadable time
@@ -63,8 +63,7 @@ impl UserAttributes {
     /// time counts as none.
     #[must_use]
     pub fn in_this_state_since(&self) -> Option<Timestamp> {
-        let time = self.deactivated_at.as_ref().or(self.locked_at.as_ref())?;
-        Timestamp::try_from(time.to_string()).ok()
+        readable(self.deactivated_at.as_deref().or(self.locked_at.as_deref()))
     }
 
     /// Returns when the user was last locked or deactivated, the later of both.
@@ -76,13 +75,18 @@ impl UserAttributes {
     /// Returns when the user was locked. An unreadable time counts as none.
     #[must_use]
     pub fn locked_at(&self) -> Option<Timestamp> {
-        Timestamp::try_from(self.locked_at.as_deref()?.to_owned()).ok()
+        readable(self.locked_at.as_deref())
     }
 
     fn disable_times(&self) -> impl Iterator<Item = Timestamp> {
         let times = [self.locked_at.as_deref(), self.deactivated_at.as_deref()];
-        times.into_iter().flatten().filter_map(|time| Timestamp::try_from(time.to_owned()).ok())
+        times.into_iter().filter_map(readable)
     }
+}
+
+/// Returns a time of MAS. An unreadable one counts as none.
+fn readable(time: Option<&str>) -> Option<Timestamp> {
+    Timestamp::try_from(time?.to_owned()).ok()
 }
 
 impl Resource<UserAttributes> {

@@ -111,9 +111,7 @@ impl Writing {
         }
         Ok(())
     }
-}
 
-impl Writing {
     /// Prints a plan before it is carried out, and what else there is to say of it. Every name is shown
     /// before a yes, on the terminal that asks; of a plan that will be refused, a terminal shows the
     /// first ones.

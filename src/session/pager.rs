@@ -26,10 +26,10 @@ pub(crate) fn page(text: &str) -> Result<(), Failure> {
 pub(crate) fn page_with(
     write: impl Fn(&mut dyn Write) -> Result<(), PrintError>,
 ) -> Result<(), Failure> {
-    let Some(command) = Terminal::of_stdout().height.and_then(|_| command()) else {
+    let (Some(height), Some(command)) = (Terminal::of_stdout().height, command()) else {
         return print_with(write);
     };
-    if fits(&write) {
+    if fits(height, &write) {
         return print_with(write);
     }
     match show(&command, &write) {
@@ -41,9 +41,8 @@ pub(crate) fn page_with(
     }
 }
 
-/// Returns whether there are fewer lines than the terminal has. An error shows when it is printed.
-fn fits(write: impl Fn(&mut dyn Write) -> Result<(), PrintError>) -> bool {
-    let height = Terminal::of_stdout().height.unwrap_or(usize::MAX);
+/// Returns whether there are fewer lines than this. An error shows when it is printed.
+fn fits(height: usize, write: impl Fn(&mut dyn Write) -> Result<(), PrintError>) -> bool {
     let mut lines = Lines { left: height };
     let _ = write(&mut lines);
     lines.left > 0

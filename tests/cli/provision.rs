@@ -214,14 +214,20 @@ async fn half_made_account_that_the_homeserver_knows_only_after_the_list_is_fini
     assert_eq!((subjects, emails), (whole(&world).subjects, whole(&world).emails));
 }
 
-#[tokio::test]
-async fn half_made_account_stays_its_users_after_a_rename() {
+/// zoe's account is made in MAS, but not linked yet.
+async fn half_made() -> RunningWorld {
     let world = zoes().await;
     let links = || world.mas.admin().faults().at("POST", "/upstream-oauth-links");
     links().answer(Fault::Status(500, String::new()));
     provisioning(&world, BY_BOTH, "").run("sync").exits(4);
     assert!(world.settle().await);
     world.mas.admin().faults().clear();
+    world
+}
+
+#[tokio::test]
+async fn half_made_account_stays_its_users_after_a_rename() {
+    let world = half_made().await;
     world.rename_in_keycloak("zoe", "zoey");
     assert_eq!(sync(&world, BY_BOTH), ["create zoe in_group done"]);
     assert!(world.settle().await);
@@ -406,12 +412,7 @@ async fn account_that_someone_uses_is_not_linked_although_it_was_made_during_an_
 
 #[tokio::test]
 async fn half_made_account_is_finished_although_the_users_address_has_changed() {
-    let world = zoes().await;
-    let links = || world.mas.admin().faults().at("POST", "/upstream-oauth-links");
-    links().answer(Fault::Status(500, String::new()));
-    provisioning(&world, BY_BOTH, "").run("sync").exits(4);
-    assert!(world.settle().await);
-    world.mas.admin().faults().clear();
+    let world = half_made().await;
     world.keycloak.state().realm("corp").user_mut("zoe").expect("seeded").email =
         Some("new@corp.test".to_owned());
     assert_eq!(sync(&world, BY_BOTH), ["create zoe in_group done"]);
